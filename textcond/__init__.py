@@ -1,0 +1,71 @@
+"""Which filters of a convolutional sentiment classifier, fed by which words, made it say that.
+
+model = textcond.load("sst")
+textcond.explain(model, "this is not good").to_dict()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textcond.attribution.conductance import (
+        Conductance as Conductance,
+    )
+    from textcond.attribution.conductance import (
+        FilterConductance as FilterConductance,
+    )
+    from textcond.attribution.conductance import (
+        conductance as conductance,
+    )
+    from textcond.attribution.conductance import (
+        filter_conductance as filter_conductance,
+    )
+    from textcond.attribution.explanation import (
+        Explanation as Explanation,
+    )
+    from textcond.attribution.explanation import (
+        explain as explain,
+    )
+    from textcond.attribution.explanation import (
+        query_filters as query_filters,
+    )
+    from textcond.attribution.measures import (
+        integrated_gradients as integrated_gradients,
+    )
+    from textcond.attribution.measures import (
+        measure_filters as measure_filters,
+    )
+    from textcond.attribution.path import Path as Path
+    from textcond.errors import TextcondError as TextcondError
+    from textcond.model.checkpoint import Model as Model
+    from textcond.model.checkpoint import load as load
+
+# Each is imported when it is first asked for: torch alone takes seconds.
+_HOMES = {
+    "Conductance": "textcond.attribution.conductance",
+    "FilterConductance": "textcond.attribution.conductance",
+    "conductance": "textcond.attribution.conductance",
+    "filter_conductance": "textcond.attribution.conductance",
+    "Explanation": "textcond.attribution.explanation",
+    "explain": "textcond.attribution.explanation",
+    "query_filters": "textcond.attribution.explanation",
+    "integrated_gradients": "textcond.attribution.measures",
+    "measure_filters": "textcond.attribution.measures",
+    "Path": "textcond.attribution.path",
+    "TextcondError": "textcond.errors",
+    "Model": "textcond.model.checkpoint",
+    "load": "textcond.model.checkpoint",
+}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'textcond' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

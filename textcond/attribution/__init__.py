@@ -1,0 +1,1 @@
+"""One input → which neurons, fed by which tokens, made its score."""

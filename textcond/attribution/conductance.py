@@ -1,0 +1,207 @@
+"""Conductance of every filter for every token, in closed form.
+
+The conductance of a neuron y for an input i is the part of the integrated gradient of i that
+flows through y (Dhamdhere et al. 2019, eq. 2), along the straight path from the zero
+embedding to the text. A filter's conductance is the sum over its positions; with 1-max
+pooling only the winning window carries any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
+from textcond.attribution.pieces import Head, PathIntegrals, integrate
+from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.windows import (
+    Windows,
+    WordScores,
+    token_scores,
+    winning_windows,
+    word_scores,
+)
+from textcond.errors import TextError
+from textcond.model.checkpoint import Model
+from textcond.model.network import TextCNN, pad
+
+
+@dataclass(frozen=True, slots=True)
+class Conductance:
+    """How much of one score flows through each filter from each token.
+
+    Adding over everything gives `score - baseline_score`, to rounding (completeness).
+    """
+
+    tokens: tuple[str, ...]
+    unknown: tuple[bool, ...]
+    """Which tokens the model does not know; they embed to zero and carry nothing."""
+    values: Float[Tensor, "tokens filters"]
+    """In units of the score; positive pushes it up."""
+    windows: tuple[tuple[int, int], ...]
+    """The tokens that each filter's winning window covers, as a half-open range."""
+    quantity: Quantity
+    logits: Float[Tensor, " outputs"]
+    score: float
+    baseline_score: float
+    """Of the zero embedding."""
+
+    def __post_init__(self) -> None:
+        if not len(self.tokens) == len(self.unknown) == len(self.values):
+            raise ValueError(
+                f"`tokens` has {len(self.tokens)} entries, `unknown` {len(self.unknown)} and "
+                f"`values` {len(self.values)} rows; they must match one to one."
+            )
+        if len(self.windows) != self.values.shape[1]:
+            raise ValueError(
+                f"`windows` has {len(self.windows)} entries but `values` has "
+                f"{self.values.shape[1]} columns; they must match one to one."
+            )
+
+    @property
+    def by_filter(self) -> Float[Tensor, " filters"]:
+        """The conductance of each filter."""
+        return self.values.sum(dim=0)
+
+    @property
+    def by_token(self) -> Float[Tensor, " tokens"]:
+        """The integrated gradient of each token."""
+        return self.values.sum(dim=1)
+
+    @property
+    def delta(self) -> float:
+        """The completeness error: the sum of all values less `score - baseline_score`."""
+        return float(self.values.sum()) - (self.score - self.baseline_score)
+
+    def ngram(self, filter: int) -> tuple[str, ...]:
+        """The tokens in the filter's winning window."""
+        start, end = self.windows[filter]
+        return self.tokens[start:end]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterConductance:
+    """The conductance of every filter for many texts."""
+
+    values: Float[Tensor, "texts filters"]
+    starts: Int[Tensor, "texts filters"]
+    """The first token of each winning window; below 0 where it hangs over the text's start."""
+    quantity: Quantity
+    scores: Float[Tensor, " texts"]
+    baseline_score: float
+
+    @property
+    def deltas(self) -> Float[Tensor, " texts"]:
+        """The completeness error of each text."""
+        return self.values.sum(dim=1) - (self.scores - self.baseline_score)
+
+
+def conductance(
+    model: Model,
+    text: Text,
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+) -> Conductance:
+    """The whole filter × token matrix of one text.
+
+    `target` and `output` choose the score (see `quantity_of`). Raises `TextError` for a text
+    without a known word, `QuantityError`, and `ModelError` for a network that is training.
+    """
+    quantity = quantity_of(model, target, output)
+    network = check_ready(model)
+    tokens = tokens_of(text)
+    ids, lengths = pad([encode(model, tokens)])
+    trace = trace_path(network, ids, lengths, quantity, dtype)
+    starts = trace.windows.starts[0].tolist()
+    return Conductance(
+        tokens=tokens,
+        unknown=tuple(model.vocabulary.unknown(tokens)),
+        values=token_scores(trace.words, trace.windows.starts, lengths)[0] * trace.integrals.flow,
+        windows=tuple(
+            (max(start, 0), min(start + network.shape.width(filter), len(tokens)))
+            for filter, start in enumerate(starts)
+        ),
+        quantity=quantity,
+        logits=trace.integrals.logits[0],
+        score=float(trace.integrals.score[0]),
+        baseline_score=float(trace.integrals.baseline_score),
+    )
+
+
+def filter_conductance(
+    model: Model,
+    texts: Sequence[Text],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 256,
+) -> FilterConductance:
+    """The filters' conductance for many texts: the sums of `Conductance.values` over tokens.
+
+    Raises what `conductance` does, and `TextError` if there are no texts.
+    """
+    quantity = quantity_of(model, target, output)
+    traces, back = trace_texts(model, texts, quantity, dtype=dtype, batch_size=batch_size)
+    integrals = [trace.integrals for trace in traces]
+    return FilterConductance(
+        values=torch.cat([trace.conductance for trace in traces])[back],
+        starts=torch.cat([trace.windows.starts for trace in traces])[back],
+        quantity=quantity,
+        scores=torch.cat([part.score for part in integrals])[back],
+        baseline_score=float(integrals[0].baseline_score),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One batch followed along its paths."""
+
+    words: WordScores
+    windows: Windows
+    integrals: PathIntegrals
+
+    @property
+    def conductance(self) -> Float[Tensor, "batch filters"]:
+        return self.windows.strengths * self.integrals.flow
+
+
+@torch.no_grad()
+def trace_path(
+    network: TextCNN,
+    ids: Int[Tensor, "batch length"],
+    lengths: Int[Tensor, " batch"],
+    quantity: Quantity,
+    dtype: torch.dtype,
+) -> Trace:
+    """The closed form, on a padded batch of ids: table of words, windows, integrals."""
+    words = word_scores(network, ids, dtype)
+    windows = winning_windows(words, lengths)
+    return Trace(words, windows, integrate(Head.of(network, dtype), windows.strengths, quantity))
+
+
+def trace_texts(
+    model: Model,
+    texts: Sequence[Text],
+    quantity: Quantity,
+    *,
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 256,
+) -> tuple[list[Trace], Int[Tensor, " texts"]]:
+    """Many texts in batches of like length, and the order that puts the rows back."""
+    if not texts:
+        raise TextError("`texts` is empty; give at least one text.")
+    network = check_ready(model)
+    rows = [encode(model, tokens_of(text)) for text in texts]
+    order = torch.tensor([len(row) for row in rows]).argsort(stable=True)
+    traces = [
+        trace_path(network, *pad([rows[row] for row in batch.tolist()]), quantity, dtype)
+        for batch in order.split(batch_size)
+    ]
+    return traces, order.argsort()

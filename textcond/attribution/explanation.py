@@ -1,0 +1,191 @@
+"""What is told about one text: the prediction, the words, the filters; and its JSON.
+
+The command line and the service answer with the same dictionaries, made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from textcond.attribution.conductance import Conductance, conductance
+from textcond.attribution.inputs import Text, tokens_of
+from textcond.attribution.quantity import MARGIN
+from textcond.errors import PatternError
+from textcond.model.checkpoint import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A text's prediction and the conductance behind it."""
+
+    model: Model
+    text: str
+    conductance: Conductance
+
+    @property
+    def heads(self) -> dict[str, dict[str, float]]:
+        """Logit and probability of every output."""
+        logits = self.conductance.logits
+        probabilities = logits.softmax(0) if self.model.softmax else logits.sigmoid()
+        return {
+            name: {"logit": float(logit), "probability": float(probability)}
+            for name, logit, probability in zip(
+                self.model.outputs, logits, probabilities, strict=True
+            )
+        }
+
+    @property
+    def prediction(self) -> str:
+        """The output with the greatest logit: for the two heads, the sign of the margin."""
+        return self.model.outputs[int(self.conductance.logits.argmax())]
+
+    def ranked(self) -> list[int]:
+        """All filters, the greatest absolute conductance first."""
+        return self.conductance.by_filter.abs().argsort(descending=True, stable=True).tolist()
+
+    def to_dict(self, *, top: int = 10) -> dict[str, Any]:
+        """The machine form; `top` filters of it, all of them with 0."""
+        filters = self.ranked()[: top or None]
+        return {
+            **_heading(self),
+            "heads": self.heads,
+            "prediction": self.prediction,
+            "score": self.conductance.score,
+            "baseline_score": self.conductance.baseline_score,
+            "delta": self.conductance.delta,
+            "token_attributions": self.conductance.by_token.tolist(),
+            "filters": [_filter_row(self, filter) for filter in filters],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FilterMatch:
+    """A filter's response to a pattern inside a text."""
+
+    filter: int
+    pattern_conductance: float
+    """The part of the filter's conductance that comes from the pattern's words."""
+    share: float
+    """That part among the absolute amounts of all words: 1 if all of the filter's conductance
+    comes from the pattern, -1 if all of it does and lowers the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternQuery:
+    """The filters that respond to a pattern, best first."""
+
+    explanation: Explanation
+    pattern: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    """Where the pattern stands, as half-open ranges of tokens."""
+    matches: tuple[FilterMatch, ...]
+
+    def to_dict(self, *, top: int = 10) -> dict[str, Any]:
+        """The machine form; `top` filters of it, all of them with 0."""
+        return {
+            **_heading(self.explanation),
+            "pattern": list(self.pattern),
+            "spans": [list(span) for span in self.spans],
+            "score": self.explanation.conductance.score,
+            "baseline_score": self.explanation.conductance.baseline_score,
+            "delta": self.explanation.conductance.delta,
+            "filters": [
+                {
+                    **_filter_row(self.explanation, match.filter),
+                    "pattern_conductance": match.pattern_conductance,
+                    "share": match.share,
+                }
+                for match in self.matches[: top or None]
+            ],
+        }
+
+
+def explain(
+    model: Model, text: Text, *, target: str = MARGIN, output: str = "logit"
+) -> Explanation:
+    """Predict and explain one text; raises what `conductance` does."""
+    written = text if isinstance(text, str) else " ".join(text)
+    return Explanation(model, written, conductance(model, text, target=target, output=output))
+
+
+def query_filters(
+    model: Model,
+    text: Text,
+    pattern: Text,
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+) -> PatternQuery:
+    """The filters that respond to a pattern inside a text.
+
+    A filter responds when its winning window covers the whole pattern somewhere (a pattern
+    longer than the window: when it lies inside it) and more than half of what its words give
+    comes from there; such filters come by the conductance that the pattern gives them. This is
+    the reading of Dhamdhere et al. 2019, §6.3: high conductance, high attribution to the
+    pattern. Raises `PatternError` if the pattern is not in the text, and what `conductance`
+    does.
+    """
+    explanation = explain(model, text, target=target, output=output)
+    result = explanation.conductance
+    words = tokens_of(pattern)
+    spans = _find(words, result.tokens)
+    inside = torch.zeros(len(result.tokens), dtype=torch.bool)
+    for start, end in spans:
+        inside[start:end] = True
+    pattern_conductance = result.values[inside].sum(dim=0)
+    amounts = result.values.abs().sum(dim=0)
+    shares = torch.where(amounts > 0, pattern_conductance / amounts, 0.0)
+    matches = [
+        FilterMatch(filter, float(pattern_conductance[filter]), float(shares[filter]))
+        for filter in pattern_conductance.abs().argsort(descending=True, stable=True).tolist()
+        if abs(shares[filter]) > 0.5
+        and any(_covers(result.windows[filter], span) for span in spans)
+    ]
+    return PatternQuery(explanation, words, spans, tuple(matches))
+
+
+def _find(pattern: Sequence[str], tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    wanted, words = [[t.lower() for t in part] for part in (pattern, tokens)]
+    size = len(wanted)
+    starts = [i for i in range(len(words) - size + 1) if words[i : i + size] == wanted]
+    if not starts:
+        raise PatternError(
+            f"`pattern` {' '.join(pattern)!r} is not in the text; its tokens are: "
+            f"{' '.join(tokens[:40])}{' ...' if len(tokens) > 40 else ''}."
+        )
+    return tuple((start, start + size) for start in starts)
+
+
+def _covers(window: tuple[int, int], span: tuple[int, int]) -> bool:
+    return (window[0] <= span[0] and span[1] <= window[1]) or (
+        span[0] <= window[0] and window[1] <= span[1]
+    )
+
+
+def _heading(explanation: Explanation) -> dict[str, Any]:
+    result = explanation.conductance
+    return {
+        "model": explanation.model.name,
+        "model_hash": explanation.model.hash,
+        "text": explanation.text,
+        "tokens": list(result.tokens),
+        "unknown": list(result.unknown),
+        "target": result.quantity.target,
+        "output": result.quantity.output,
+    }
+
+
+def _filter_row(explanation: Explanation, filter: int) -> dict[str, Any]:
+    result = explanation.conductance
+    return {
+        "filter": filter,
+        "width": explanation.model.network.shape.width(filter),
+        "conductance": float(result.by_filter[filter]),
+        "window": list(result.windows[filter]),
+        "ngram": " ".join(result.ngram(filter)),
+        "tokens": result.values[:, filter].tolist(),
+    }

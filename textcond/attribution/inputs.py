@@ -1,0 +1,50 @@
+"""What every attribution asks of its model and its texts before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from textcond.errors import ModelError, TextError
+from textcond.model.checkpoint import Model
+from textcond.model.network import TextCNN
+from textcond.text.tokenizer import tokenize
+
+Text = str | Sequence[str]
+"""A text as it was written, or its tokens."""
+
+
+def tokens_of(text: Text) -> tuple[str, ...]:
+    """The tokens of one text; raises `TextError` if there is none."""
+    tokens = tuple(tokenize(text) if isinstance(text, str) else text)
+    if not tokens:
+        raise TextError("`text` has no tokens; give at least one word.")
+    return tokens
+
+
+def encode(model: Model, tokens: Sequence[str]) -> list[int]:
+    """Ids of which at least one is a known word; raises `TextError` otherwise."""
+    ids = model.vocabulary.encode(tokens)
+    if all(model.vocabulary.unknown(tokens)):
+        shown = " ".join(tokens[:5]) + (" ..." if len(tokens) > 5 else "")
+        raise TextError(
+            f"`text` has no word that the model {model.name!r} knows ({shown!r}); "
+            "give English words, or train on text like this."
+        )
+    return ids
+
+
+def check_ready(model: Model) -> TextCNN:
+    """The model's network, if it can be explained; raises `ModelError` otherwise."""
+    network = model.network
+    if network.training:
+        raise ModelError("The network is in training mode; call `model.network.eval()` first.")
+    if len(model.vocabulary) != network.embedding.num_embeddings:
+        raise ModelError(
+            f"The vocabulary has {len(model.vocabulary)} entries but the network embeds "
+            f"{network.embedding.num_embeddings}; load the model again."
+        )
+    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+        raise ModelError("The network holds weights that are not finite; load or train it again.")
+    return network

@@ -1,0 +1,106 @@
+"""The measures that conductance is held against, and integrated gradients, in closed form.
+
+A filter is read as its pooled output h_f, the one neuron through which it acts. Sources:
+Dhamdhere et al. 2019, §4 (activation, gradient × activation, internal influence) and eq. 1
+(integrated gradients); all from the zero-embedding baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from textcond.attribution.ablation import ablation_scores
+from textcond.attribution.conductance import Trace, trace_path, trace_texts
+from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
+from textcond.attribution.pieces import Head
+from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.model.checkpoint import Model
+from textcond.model.network import pad
+
+Measure = Literal[
+    "conductance", "activation", "gradient_times_activation", "internal_influence", "ablation"
+]
+
+
+def measure_filters(
+    model: Model,
+    texts: Sequence[Text],
+    measure: Measure,
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 256,
+) -> Float[Tensor, "texts filters"]:
+    """One measure of every filter for many texts; raises what `conductance` does."""
+    if measure not in get_args(Measure):
+        raise ValueError(f"`measure` is {measure!r}; it can be {', '.join(get_args(Measure))}.")
+    quantity = quantity_of(model, target, output)
+    traces, back = trace_texts(model, texts, quantity, dtype=dtype, batch_size=batch_size)
+    head = Head.of(model.network, dtype)
+    with torch.no_grad():
+        return torch.cat([_MEASURES[measure](head, trace, quantity) for trace in traces])[back]
+
+
+def integrated_gradients(
+    model: Model,
+    text: Text,
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+) -> Float[Tensor, "tokens dimensions"]:
+    """The integrated gradient of every dimension of every token's embedding.
+
+    Summed over dimensions it is `Conductance.by_token`; here it is taken through the kernels
+    and the embedding, not through the table of word scores.
+    """
+    quantity = quantity_of(model, target, output)
+    network = check_ready(model)
+    tokens = tokens_of(text)
+    ids, lengths = pad([encode(model, tokens)])
+    trace = trace_path(network, ids, lengths, quantity, dtype)
+    flow, starts = trace.integrals.flow[0], trace.windows.starts[0]
+    with torch.no_grad():
+        embedded: Tensor = network.embedding(ids[0]).to(dtype)  # (tokens, dimensions)
+        gradients = torch.zeros_like(embedded)
+        size = network.shape.filters_per_width
+        for index, kernel in enumerate(network.kernels):
+            filters = slice(index * size, (index + 1) * size)
+            for position in range(kernel.shape[2]):
+                places = starts[filters] + position
+                inside = (places >= 0) & (places < len(tokens))
+                pulls = flow[filters, None] * kernel[:, :, position].to(dtype)
+                gradients.index_add_(0, places[inside], pulls[inside])
+    return embedded * gradients
+
+
+def _activation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
+    return functional.relu(head.filter_bias + trace.windows.strengths)
+
+
+def _gradient_times_activation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
+    activation = _activation(head, trace, quantity)
+    units = head.units(activation)
+    rates = quantity.gradient(head.logits(units)) @ head.output_weight  # (batch, hidden)
+    gradient: Tensor = (rates * (units > 0)) @ head.hidden_weight
+    return activation * gradient
+
+
+def _ablation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
+    return ablation_scores(head, _activation(head, trace, quantity), quantity)
+
+
+_MEASURES: dict[Measure, Callable[[Head, Trace, Quantity], Tensor]] = {
+    "conductance": lambda head, trace, quantity: trace.conductance,
+    "activation": _activation,
+    "gradient_times_activation": _gradient_times_activation,
+    "internal_influence": lambda head, trace, quantity: trace.integrals.influence,
+    "ablation": _ablation,
+}

@@ -1,0 +1,1 @@
+"""Labelled text as `datasets.Dataset`, always with the columns of `columns.FEATURES`."""

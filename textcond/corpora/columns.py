@@ -1,0 +1,50 @@
+"""The columns that every corpus has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from datasets import Dataset, Features, List, Value
+
+NO_LABEL = -1
+FEATURES = Features(
+    {
+        "text": Value("string"),
+        "tokens": List(Value("string")),
+        # 0 very negative, 1 negative, 2 neutral, 3 positive, 4 very positive.
+        "label": Value("int8"),
+        # What the two heads learn: 1 yes, 0 no.
+        "positive": Value("int8"),
+        "negative": Value("int8"),
+    }
+)
+"""A label that is not known is `NO_LABEL`, as in the `datasets` library."""
+
+
+def five_class_dataset(tokens: Sequence[list[str]], labels: Sequence[int]) -> Dataset:
+    """Rows whose labels run from 0 to 4; neither head holds for 2."""
+    return _dataset(
+        [" ".join(words) for words in tokens],
+        tokens,
+        label=list(labels),
+        positive=[int(label > 2) for label in labels],
+        negative=[int(label < 2) for label in labels],
+    )
+
+
+def polar_dataset(
+    texts: Sequence[str], tokens: Sequence[list[str]], positive: Sequence[int]
+) -> Dataset:
+    """Rows that are positive (1), negative (0) or without a label, of no known strength."""
+    return _dataset(
+        texts,
+        tokens,
+        label=[NO_LABEL] * len(texts),
+        positive=list(positive),
+        negative=[NO_LABEL if label == NO_LABEL else 1 - label for label in positive],
+    )
+
+
+def _dataset(texts: Sequence[str], tokens: Sequence[list[str]], **labels: list[int]) -> Dataset:
+    columns = {"text": list(texts), "tokens": list(tokens), **labels}
+    return Dataset.from_dict(columns, features=FEATURES)

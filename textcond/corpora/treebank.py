@@ -1,0 +1,99 @@
+"""The Stanford Sentiment Treebank (Socher et al. 2013): trees → sentences and phrases.
+
+Every node of a tree carries one of five labels, 0 (very negative) to 4 (very positive). The
+trees come from a folder with `train.txt`, `dev.txt` and `test.txt`, from the official
+`trainDevTestTrees_PTB.zip`, or from the Hugging Face hub.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Literal, cast
+
+from datasets import Dataset, load_dataset
+from nltk.tree import Tree
+
+from textcond.corpora.columns import five_class_dataset
+from textcond.errors import CorpusError
+from textcond.text.tokenizer import plain
+
+Unit = Literal["sentence", "phrase"]
+SPLITS = ("train", "dev", "test")
+_HUB = "stanfordnlp/sst"
+_HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+
+
+def load_treebank(split: str, *, data_dir: Path | None = None, unit: Unit = "sentence") -> Dataset:
+    """One split as sentences, or as its distinct phrases (every node of every tree).
+
+    `data_dir` is the folder or the zip file; without it the hub is asked. A phrase that stands
+    in many trees is one row: the treebank labels each wording once.
+
+    Raises `CorpusError` if the trees are not there or one of them is broken.
+    """
+    trees = read_trees(split, data_dir=data_dir)
+    nodes = trees if unit == "sentence" else [node for tree in trees for node in tree.subtrees()]
+    rows = [([plain(leaf) for leaf in node.leaves()], cast(int, node.label())) for node in nodes]
+    if unit == "phrase":
+        rows = list({tuple(tokens): (tokens, label) for tokens, label in rows}.values())
+    return five_class_dataset([tokens for tokens, _ in rows], [label for _, label in rows])
+
+
+def read_trees(split: str, *, data_dir: Path | None = None) -> list[Tree]:
+    """The trees of one split, labels as integers."""
+    if split not in SPLITS:
+        raise CorpusError(f"`split` is {split!r}; SST has {', '.join(SPLITS)}.")
+    source, lines = _hub_lines(split) if data_dir is None else _local_lines(split, data_dir)
+    trees = [
+        _parse(line, f"{source}, line {number}")
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+    if not trees:
+        raise CorpusError(f"{source} holds no trees; get the treebank again.")
+    return trees
+
+
+def _local_lines(split: str, data_dir: Path) -> tuple[str, list[str]]:
+    remedy = "give `--data-dir` the folder with train.txt, dev.txt and test.txt, or the zip file"
+    name = f"{split}.txt"
+    try:
+        if zipfile.is_zipfile(data_dir):
+            with zipfile.ZipFile(data_dir) as archive:
+                member = next((m for m in archive.namelist() if Path(m).name == name), None)
+                if member is None:
+                    raise CorpusError(f"{data_dir} holds no {name}; {remedy}.")
+                return f"{data_dir}:{member}", archive.read(member).decode().split("\n")
+        for path in (data_dir / name, data_dir / "trees" / name):
+            if path.is_file():
+                return str(path), path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        raise CorpusError(f"{data_dir} cannot be read ({error}); {remedy}.") from error
+    raise CorpusError(f"There is no {name} in {data_dir}; {remedy}.")
+
+
+def _hub_lines(split: str) -> tuple[str, list[str]]:
+    try:
+        rows = load_dataset(_HUB, "ptb", revision="refs/convert/parquet", split=_HUB_SPLITS[split])
+    except Exception as error:  # the hub's errors have no common type
+        raise CorpusError(
+            "SST is not here and the Hugging Face hub cannot be reached "
+            f"({type(error).__name__}); give `--data-dir` a folder of trees."
+        ) from error
+    return f"{_HUB} ({split})", rows["ptb_tree"]
+
+
+def _parse(line: str, place: str) -> Tree:
+    try:
+        tree = Tree.fromstring(line, read_node=_label)
+    except ValueError as error:
+        reason = str(error).split("\n", 1)[0]
+        raise CorpusError(f"{place}: not a whole tree ({reason}); get the file again.") from error
+    return tree
+
+
+def _label(text: str) -> int:
+    if text not in {"0", "1", "2", "3", "4"}:
+        raise ValueError(f"the label {text!r} is not one of 0 to 4")
+    return int(text)

@@ -1,0 +1,70 @@
+"""A corpus as ids, and the batches that training and evaluation take from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from textcond.text.vocabulary import PADDING_ID, Vocabulary
+
+Batch = tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"], Float[Tensor, "batch outputs"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Texts as ids with what each output should say: 1 yes, 0 no."""
+
+    ids: Int[np.ndarray, " all_tokens"]
+    """The ids of every text, one after another."""
+    starts: Int[np.ndarray, " texts+1"]
+    """Where each text begins in `ids`, and where the last one ends."""
+    targets: Float[Tensor, "texts outputs"]
+
+    @classmethod
+    def encode(
+        cls,
+        token_lists: Sequence[Sequence[str]],
+        targets: Float[Tensor, "texts outputs"],
+        vocabulary: Vocabulary,
+    ) -> Examples:
+        rows = [vocabulary.encode(tokens) for tokens in token_lists]
+        starts = np.cumsum([0, *map(len, rows)])
+        return cls(np.array([id for row in rows for id in row], np.int64), starts, targets)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " texts"]:
+        return np.diff(self.starts)
+
+    def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
+        """The padded ids of some texts, their lengths, and their targets."""
+        lengths = self.lengths[rows]
+        places = np.arange(lengths.max())
+        inside = places < lengths[:, None]  # (batch, length)
+        matrix = np.full(inside.shape, PADDING_ID)
+        matrix[inside] = self.ids[(self.starts[rows][:, None] + places)[inside]]
+        return torch.from_numpy(matrix), torch.from_numpy(lengths), self.targets[rows]
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Int[np.ndarray, " batch"], Batch]]:
+        """Every text once, short ones first, with its row: for evaluation."""
+        for rows in _chunks(np.argsort(self.lengths, kind="stable"), batch_size):
+            yield rows, self.batch(rows)
+
+    def shuffled(self, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
+        """Every text once, in batches of like length that come in random order: for training."""
+        # Ties are broken at random, so that batches differ from epoch to epoch.
+        order = np.lexsort((generator.random(len(self)), self.lengths))
+        batches = _chunks(order, batch_size)
+        for index in generator.permutation(len(batches)):
+            yield self.batch(batches[index])
+
+
+def _chunks(rows: Int[np.ndarray, " rows"], size: int) -> list[Int[np.ndarray, " chunk"]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

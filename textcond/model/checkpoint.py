@@ -1,0 +1,225 @@
+"""Trained models on disk: a folder of plain files that a content hash names.
+
+config.json         shape, outputs, recipe, data, and the sha256 of the next two
+model.safetensors   the weights
+vocabulary.txt      one word a line
+metrics.json        every figure measured
+README.md           the model card
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from textcond.errors import ModelError
+from textcond.model.network import Shape, TextCNN
+from textcond.text.vocabulary import Vocabulary
+
+POLARITY_HEADS = ("positive", "negative")
+CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.txt"
+METRICS, CARD = "metrics.json", "README.md"
+_FORMAT = "textcond-1"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_RETRAIN = "train or copy the model again"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained network with the words and the outputs it was trained for."""
+
+    name: str
+    network: TextCNN
+    vocabulary: Vocabulary
+    outputs: tuple[str, ...] = POLARITY_HEADS
+    softmax: bool = False
+    """Whether the outputs compete (one class a text) or are asked one by one (heads)."""
+    hash: str = ""
+    """First 16 hex digits of the sha256 of config.json, which holds those of the rest."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What config.json says of recipe, data and vectors."""
+
+    def __post_init__(self) -> None:
+        shape = self.network.shape
+        if len(self.vocabulary) != shape.words:
+            raise ModelError(
+                f"The vocabulary has {len(self.vocabulary)} entries but the network embeds "
+                f"{shape.words}; they do not belong together: {_RETRAIN}."
+            )
+        if len(self.outputs) != shape.outputs:
+            raise ModelError(
+                f"The model names {len(self.outputs)} outputs but the network has "
+                f"{shape.outputs}; they do not belong together: {_RETRAIN}."
+            )
+
+
+def load(name: str | Path) -> Model:
+    """A model by its name (`textcond models` lists them) or by its folder.
+
+    Raises `ModelError` if there is none, or if it is damaged or not a textcond model.
+    """
+    folder = _find(name)
+    config_bytes, config = _read_config(folder)
+    try:
+        shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
+        outputs, softmax, sums = tuple(config["outputs"]), bool(config["softmax"]), config["sha256"]
+        details = {key: config.get(key) for key in ("recipe", "data", "vectors")}
+        expected = {file: sums[file] for file in (WEIGHTS, VOCABULARY)}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"{folder / CONFIG} is not whole ({type(error).__name__}: {error}); {_RETRAIN}."
+        ) from error
+    for file, sha256 in expected.items():
+        _check_sum(folder / file, sha256)
+    return Model(
+        name=folder.resolve().name,
+        network=_read_network(folder / WEIGHTS, shape),
+        vocabulary=Vocabulary.load(folder / VOCABULARY),
+        outputs=outputs,
+        softmax=softmax,
+        hash=hashlib.sha256(config_bytes).hexdigest()[:16],
+        metrics=_read_metrics(folder / METRICS),
+        details=details,
+    )
+
+
+def save(
+    folder: Path,
+    *,
+    network: TextCNN,
+    vocabulary: Vocabulary,
+    details: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    card: str,
+    outputs: tuple[str, ...] = POLARITY_HEADS,
+    softmax: bool = False,
+) -> Model:
+    """Write a model folder whole or not at all, and load it."""
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    safetensors.torch.save_file(weights, temporary / WEIGHTS)
+    vocabulary.save(temporary / VOCABULARY)
+    config = {
+        "format": _FORMAT,
+        "shape": asdict(network.shape),
+        "outputs": outputs,
+        "softmax": softmax,
+        **details,
+        "sha256": {file: _sha256(temporary / file) for file in (WEIGHTS, VOCABULARY)},
+    }
+    (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    (temporary / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+    (temporary / CARD).write_text(card)
+    for path in temporary.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    if folder.exists():
+        replaced = folder.with_name(f".{folder.name}.replaced")
+        shutil.rmtree(replaced, ignore_errors=True)
+        folder.rename(replaced)
+        temporary.rename(folder)
+        shutil.rmtree(replaced)
+    else:
+        temporary.rename(folder)
+    return load(folder)
+
+
+def model_folders() -> list[Path]:
+    """The folders of all models that a name can mean; the first of equal names counts.
+
+    Looked for in `models/` of the current folder, then among those that ship.
+    """
+    package = Path(__file__).parents[1]
+    # The wheel carries the shipped models inside the package; a checkout beside it.
+    shelves = (Path("models"), package / "models", package.parent / "models")
+    found: dict[str, Path] = {}
+    for shelf in shelves:
+        for config in sorted(shelf.glob(f"*/{CONFIG}")):
+            if not config.parent.name.startswith("."):
+                found.setdefault(config.parent.name, config.parent)
+    return list(found.values())
+
+
+def check_name(name: str) -> str:
+    """`name` if it can name a model; raises `ModelError` otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"`name` is {name!r}; use letters, digits, - and _ only.")
+    return name
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name)
+    if path.is_dir():
+        return path
+    folders = {folder.name: folder for folder in model_folders()}
+    if str(name) in folders:
+        return folders[str(name)]
+    known = ", ".join(folders) or "none"
+    raise ModelError(f"There is no model {str(name)!r}; known are: {known}. Or give a folder.")
+
+
+def _read_config(folder: Path) -> tuple[bytes, dict[str, Any]]:
+    try:
+        content = (folder / CONFIG).read_bytes()
+        config = json.loads(content)
+        if config["format"] != _FORMAT:
+            raise ValueError(f"its format is {config['format']!r}, not {_FORMAT!r}")
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{folder} is not a textcond model: it has no {CONFIG}. Give a folder that "
+            "`textcond train` wrote."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{folder / CONFIG} is not a textcond model's ({type(error).__name__}: {error}); "
+            "give a folder that `textcond train` wrote."
+        ) from error
+    return content, config
+
+
+def _read_network(path: Path, shape: Shape) -> TextCNN:
+    network = TextCNN(shape)
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ModelError(f"{path} does not fit {CONFIG} ({reason}); {_RETRAIN}.") from error
+    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+        raise ModelError(f"{path} holds weights that are not finite; {_RETRAIN}.")
+    return network.eval()
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    try:
+        metrics = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}); {_RETRAIN}.") from error
+    return dict(metrics)
+
+
+def _check_sum(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; {_RETRAIN}.")
+    if _sha256(path) != expected:
+        raise ModelError(f"{path} is damaged: its sha256 is not the one in {CONFIG}; {_RETRAIN}.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,107 @@
+"""The whole network: embed, convolve, take each filter's strongest window, classify.
+
+Kim, "Convolutional Neural Networks for Sentence Classification" (2014), in the variant of
+Dhamdhere et al., "How Important Is a Neuron?" (2019, §6): 50 dimensions, widths 3 to 6 with
+64 filters each, 1-max pooling, ten hidden units, one logit per output. The convolution is
+wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from textcond.text.vocabulary import PADDING_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes that make a `TextCNN`."""
+
+    words: int
+    """Rows of the embedding, padding and unknown word included."""
+    outputs: int = 2
+    dimensions: int = 50
+    widths: tuple[int, ...] = (3, 4, 5, 6)
+    filters_per_width: int = 64
+    hidden: int = 10
+
+    def __post_init__(self) -> None:
+        sizes = (self.words, self.outputs, self.dimensions, self.filters_per_width, self.hidden)
+        if not self.widths or min(sizes + self.widths) < 1:
+            raise ValueError(f"every size of {self} must be at least 1.")
+
+    @property
+    def filters(self) -> int:
+        return len(self.widths) * self.filters_per_width
+
+    def width(self, filter: int) -> int:
+        """Filters are numbered width by width: 0-63 have the first width, and so on."""
+        return self.widths[filter // self.filters_per_width]
+
+
+class TextCNN(nn.Module):
+    """Word ids → logits. Padding embeds to zero, and so does the baseline."""
+
+    def __init__(self, shape: Shape, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embedding = nn.Embedding(shape.words, shape.dimensions, padding_idx=PADDING_ID)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(shape.dimensions, shape.filters_per_width, width, padding=width - 1)
+            for width in shape.widths
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(shape.filters, shape.hidden)
+        self.output = nn.Linear(shape.hidden, shape.outputs)
+
+    def forward(
+        self, ids: Int[Tensor, "batch length"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch outputs"]:
+        return self.classify(self.pool(self.embedding(ids), lengths))
+
+    @property
+    def kernels(self) -> list[Float[Tensor, "filters_per_width dimensions _width"]]:
+        """The weights of the filters, width by width."""
+        return [cast(nn.Conv1d, convolution).weight for convolution in self.convolutions]
+
+    @property
+    def filter_bias(self) -> Float[Tensor, " filters"]:
+        biases = [cast(nn.Conv1d, convolution).bias for convolution in self.convolutions]
+        return torch.cat([cast(Tensor, bias) for bias in biases])
+
+    def pool(
+        self,
+        embedded: Float[Tensor, "batch length dimensions"],
+        lengths: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "batch filters"]:
+        """Each filter's output at its strongest window, after the ReLU."""
+        columns = embedded.transpose(1, 2)  # (batch, dimensions, length)
+        strongest = []
+        for width, convolution in zip(self.shape.widths, self.convolutions, strict=True):
+            scores = convolution(columns)  # (batch, filters_per_width, length + width - 1)
+            # Window p starts at token p - width + 1; from the last token on it sees only padding.
+            starts = torch.arange(1 - width, embedded.shape[1])
+            outside = starts >= lengths[:, None]  # (batch, windows)
+            strongest.append(scores.masked_fill(outside[:, None], -torch.inf).max(dim=2).values)
+        return functional.relu(torch.cat(strongest, dim=1))
+
+    def classify(self, pooled: Float[Tensor, "*batch filters"]) -> Float[Tensor, "*batch outputs"]:
+        """The layers above the filters."""
+        hidden: Tensor = functional.relu(self.hidden(self.dropout(pooled)))
+        logits: Tensor = self.output(hidden)
+        return logits
+
+
+def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"]]:
+    """Lists of ids as one padded matrix, and their lengths."""
+    lengths = torch.tensor([len(row) for row in ids])
+    matrix = torch.full((len(ids), int(lengths.max())), PADDING_ID)
+    for row, values in enumerate(ids):
+        matrix[row, : len(values)] = torch.tensor(values, dtype=torch.int64)
+    return matrix, lengths

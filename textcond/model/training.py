@@ -1,0 +1,251 @@
+"""The training loop: Adam on batches of like length, stopped early on the dev part.
+
+Every epoch ends with a checkpoint from which a killed run goes on to the very same model:
+what is random in an epoch depends only on the seed and the epoch's number.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from textcond.errors import TrainingError
+from textcond.model.batches import Examples
+from textcond.model.evaluation import accuracies, predict_logits
+from textcond.model.network import Shape, TextCNN
+from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary, WordVectors
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained."""
+
+    epochs: int = 8
+    patience: int = 3
+    """Epochs without a better dev accuracy before training stops."""
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    dropout: float = 0.5
+    """Share of filters dropped before the hidden layer."""
+    averaging: float = 0.999
+    """Decay of the moving average of the weights; the average is the model."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be at least 1.")
+        for name in ("dropout", "averaging"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be in [0, 1).")
+        if self.learning_rate <= 0:
+            raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training run stands, reported after every batch."""
+
+    epoch: int
+    epochs: int
+    batches_done: int
+    """Of the whole run."""
+    batches: int
+    loss: float
+    """Mean of the epoch so far, in nats."""
+    dev_accuracy: float | None
+    """Of the last finished epoch."""
+    seconds_left: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """Everything that changes while training."""
+
+    network: TextCNN
+    average: TextCNN
+    optimizer: torch.optim.Optimizer
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "history": self.history,
+            "steps": self.steps,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.history, self.steps = state["best"], state["history"], state["steps"]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of the best dev accuracy, the first one of equals; epochs start at 1."""
+        return 1 + int(np.argmax([epoch["dev_accuracy"] for epoch in self.history]))
+
+    def finished(self, recipe: Recipe) -> bool:
+        done = len(self.history)
+        return done >= recipe.epochs or (done > 0 and done - self.best_epoch >= recipe.patience)
+
+
+def train(
+    train_examples: Examples,
+    dev_examples: Examples,
+    vocabulary: Vocabulary,
+    vectors: WordVectors,
+    recipe: Recipe,
+    *,
+    checkpoint: Path | None = None,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> tuple[TextCNN, list[dict[str, float]]]:
+    """The network of the best epoch, in evaluation mode, and each epoch's figures.
+
+    With `checkpoint` the run is saved to that file after every epoch, and goes on from it if
+    it is there. The same arguments give the same bits on one machine.
+
+    Raises `TrainingError` if the checkpoint belongs to another run or the loss is not finite.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = initial_network(vocabulary, vectors, train_examples, recipe)
+        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+        run = _Run(network, copy.deepcopy(network), optimizer)
+        if checkpoint is not None:
+            identity = _identity(train_examples, dev_examples, vocabulary, recipe)
+            _restore(run, checkpoint, identity)
+        while not run.finished(recipe):
+            _epoch(run, train_examples, recipe, watch)
+            _measure(run, dev_examples)
+            if checkpoint is not None:
+                _save(checkpoint, {"identity": identity, "run": run.state()})
+    run.average.load_state_dict(run.best)
+    return run.average.eval(), run.history
+
+
+def initial_network(
+    vocabulary: Vocabulary, vectors: WordVectors, examples: Examples, recipe: Recipe
+) -> TextCNN:
+    """Random weights above pretrained vectors; a word that has no vector gets a random one."""
+    shape = Shape(words=len(vocabulary), outputs=examples.targets.shape[1])
+    network = TextCNN(shape, dropout=recipe.dropout)
+    rows, places = vectors.rows(vocabulary.words)
+    if rows.shape[1] != shape.dimensions:
+        raise TrainingError(
+            f"The vectors have {rows.shape[1]} dimensions; the network takes {shape.dimensions}."
+        )
+    with torch.no_grad():
+        weight = network.embedding.weight
+        weight.uniform_(-0.25, 0.25)  # the range of Kim 2014, §3.1
+        weight[torch.tensor(places, dtype=torch.int64) + UNKNOWN_ID + 1] = rows
+        # An unknown word says nothing: its vector is the baseline.
+        weight[[PADDING_ID, UNKNOWN_ID]] = 0
+    return network
+
+
+def _epoch(
+    run: _Run, examples: Examples, recipe: Recipe, watch: Callable[[Progress], None]
+) -> None:
+    epoch = len(run.history) + 1
+    torch.manual_seed(recipe.seed * 1_000 + epoch)  # dropout
+    generator = np.random.default_rng([recipe.seed, epoch])
+    batches = -(-len(examples) // recipe.batch_size)
+    run.network.train()
+    total, started = 0.0, time.monotonic()
+    for done, (ids, lengths, targets) in enumerate(
+        examples.shuffled(recipe.batch_size, generator), start=1
+    ):
+        loss = functional.binary_cross_entropy_with_logits(run.network(ids, lengths), targets)
+        run.optimizer.zero_grad()
+        loss.backward()
+        run.optimizer.step()
+        run.steps += 1
+        _average(run, recipe)
+        total += loss.item()
+        seconds = (time.monotonic() - started) / done
+        batches_left = batches * (recipe.epochs - epoch + 1) - done
+        watch(
+            Progress(
+                epoch=epoch,
+                epochs=recipe.epochs,
+                batches_done=batches * (epoch - 1) + done,
+                batches=batches * recipe.epochs,
+                loss=total / done,
+                dev_accuracy=run.history[-1]["dev_accuracy"] if run.history else None,
+                seconds_left=seconds * batches_left,
+            )
+        )
+    if not np.isfinite(total):
+        raise TrainingError(
+            f"The loss of epoch {epoch} is not finite; lower `learning_rate` "
+            f"({recipe.learning_rate}) and check the vectors."
+        )
+    run.history.append({"epoch": epoch, "loss": total / batches})
+
+
+def _average(run: _Run, recipe: Recipe) -> None:
+    # Young averages forget faster, so that the random start does not linger.
+    decay = min(recipe.averaging, (1 + run.steps) / (10 + run.steps))
+    with torch.no_grad():
+        weights, averages = run.network.parameters(), run.average.parameters()
+        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
+
+
+def _measure(run: _Run, dev_examples: Examples) -> None:
+    logits = predict_logits(run.average, dev_examples)
+    run.history[-1]["dev_accuracy"] = accuracies(logits, dev_examples.targets)["margin_accuracy"]
+    if run.best_epoch == len(run.history):
+        run.best = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
+
+
+def _identity(train: Examples, dev: Examples, vocabulary: Vocabulary, recipe: Recipe) -> str:
+    """What must be the same for a checkpoint to go on."""
+    digest = hashlib.sha256("\n".join(vocabulary.words).encode())
+    for part in (train, dev):
+        digest.update(part.ids.tobytes() + part.starts.tobytes() + part.targets.numpy().tobytes())
+    return json.dumps([asdict(recipe), digest.hexdigest(), torch.__version__])
+
+
+def _restore(run: _Run, checkpoint: Path, identity: str) -> None:
+    if not checkpoint.exists():
+        return
+    try:
+        saved = torch.load(checkpoint, weights_only=True)
+        known = saved["identity"]
+        if known == identity:
+            run.restore(saved["run"])
+    except Exception as error:  # torch.load's errors have no common type
+        raise TrainingError(
+            f"{checkpoint} is damaged ({type(error).__name__}); remove it and train again."
+        ) from error
+    if known != identity:
+        raise TrainingError(
+            f"{checkpoint} belongs to a run with another recipe or other data; "
+            "train without `--resume`, or repeat that run's options."
+        )
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".partial")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

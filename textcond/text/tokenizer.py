@@ -1,0 +1,123 @@
+"""English text → tokens as the Stanford Sentiment Treebank has them.
+
+spaCy's English tokenizer with the treebank's conventions: contractions split (`ca n't`,
+`it 's`), hyphenated words and slashes whole (`well-made`, `writer/director`), and the
+treebank's own escapes (`-LRB-`, ``` `` ```, `\\/`) read as the plain characters they stand for.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+from textcond.errors import TextError
+
+if TYPE_CHECKING:
+    from spacy.tokenizer import Tokenizer
+
+MAX_TOKENS = 20_000
+"""The longest text that is taken, in tokens: some 40 pages."""
+
+_ESCAPED_TOKENS = {
+    "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}",
+    "``": '"', "''": '"',
+}  # fmt: skip
+_TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
+_CLITICS = ("n't", "'s", "'ve", "'re", "'m", "'ll", "'d")
+_WHOLE = re.compile(r"'\d\ds?|\*+|[?!]{2,}|'n'?|'til")
+"""Decades ('70s), rows of stars (the rating of a review), ?! and clipped words stay whole."""
+
+
+def plain(token: str) -> str:
+    """A token of the treebank with its escapes read: `-LRB-` → `(`, `and\\/or` → `and/or`."""
+    return _ESCAPED_TOKENS.get(token, token.replace("\\/", "/").replace("\\*", "*"))
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of `text`, in order, none of them blank.
+
+    Raises `TextError` if there is no token, if there are more than `MAX_TOKENS`, or if a
+    control character stands in the text.
+    """
+    # Counted before spaCy sees it: each blank-separated piece is one token or more.
+    _check_length(len(text.split()), text)
+    tokens = next(_pieces([_readable(text)]))
+    if not tokens:
+        raise TextError("`text` is empty; give at least one word.")
+    _check_length(len(tokens), text)
+    return tokens
+
+
+def tokenize_all(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The tokens of each text of a corpus; an empty text gives an empty list.
+
+    Control characters count as blanks here: one of them should not stop a corpus.
+    """
+    return _pieces("".join(" " if _is_control(c) else c for c in text) for text in texts)
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[list[str]]:
+    for document in _treebank_tokenizer().pipe(map(_normalize, texts)):
+        yield [plain(token.text) for token in document if not token.is_space]
+
+
+def _normalize(text: str) -> str:
+    words = text.translate(_TYPOGRAPHIC).split(" ")
+    return " ".join(plain(word) for word in words)
+
+
+def _check_length(count: int, text: str) -> None:
+    if count > MAX_TOKENS:
+        raise TextError(
+            f"`text` has at least {count:,} tokens ({len(text):,} characters); the limit is "
+            f"{MAX_TOKENS:,}. Split it into shorter texts."
+        )
+
+
+def _is_control(character: str) -> bool:
+    # Directional overrides are format characters (Cf) that make a terminal lie.
+    return (unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r") or (
+        "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
+    )
+
+
+def _readable(text: str) -> str:
+    for position, character in enumerate(text):
+        if _is_control(character):
+            raise TextError(
+                f"`text` has the control character U+{ord(character):04X} at position "
+                f"{position}; remove it."
+            )
+    return text
+
+
+@cache
+def _treebank_tokenizer() -> Tokenizer:
+    from spacy.lang.en import English
+    from spacy.symbols import ORTH
+    from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
+
+    defaults = English.Defaults
+    prefixes = [rule for rule in defaults.prefixes or () if rule != "'"]
+    suffixes = [*(defaults.suffixes or ()), *(re.escape(clitic) for clitic in _CLITICS)]
+    # Fewer than spaCy's own: no split at hyphens and slashes.
+    infixes = [
+        r"\.\.+",
+        "…",
+        "--+",
+        "[–—]",
+        r"(?<=[A-Za-z]),(?=[A-Za-z])",
+        r'(?<=[a-z"])\.(?=[A-Z])',
+        r"[()\[\]{}]",
+    ]
+    tokenizer = cast("Tokenizer", English().tokenizer)
+    tokenizer.prefix_search = compile_prefix_regex(prefixes).search
+    tokenizer.suffix_search = compile_suffix_regex(suffixes).search
+    tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
+    tokenizer.token_match = _WHOLE.fullmatch
+    for clitic in (*_CLITICS, "'"):
+        tokenizer.add_special_case(clitic, [{ORTH: clitic}])
+    return tokenizer

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from textcond.attribution.measures import (
         measure_filters as measure_filters,
     )
-    from textcond.attribution.path import Path as Path
+    from textcond.attribution.path import StraightPath as StraightPath
     from textcond.errors import TextcondError as TextcondError
     from textcond.model.checkpoint import Model as Model
     from textcond.model.checkpoint import load as load
@@ -53,7 +53,7 @@ _HOMES = {
     "query_filters": "textcond.attribution.explanation",
     "integrated_gradients": "textcond.attribution.measures",
     "measure_filters": "textcond.attribution.measures",
-    "Path": "textcond.attribution.path",
+    "StraightPath": "textcond.attribution.path",
     "TextcondError": "textcond.errors",
     "Model": "textcond.model.checkpoint",
     "load": "textcond.model.checkpoint",

@@ -59,7 +59,7 @@ class PathAttribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class StraightPath:
     """A module, a score of its output, and the straight line between two inputs."""
 
     module: nn.Module
@@ -144,11 +144,11 @@ class Path:
     def _direction(self) -> Tensor:
         return self.input - self._start
 
-    def _points(self, alphas: Float[Tensor, " points"]) -> Float[Tensor, points *shape]:
+    def _points(self, alphas: Float[Tensor, " points"]) -> Float[Tensor, points * shape]:
         alphas = alphas.to(self.input.dtype).view(-1, *[1] * self.input.ndim)
         return (self._start + alphas * self._direction).detach()
 
-    def _scores(self, points: Float[Tensor, points *shape]) -> Float[Tensor, " points"]:
+    def _scores(self, points: Float[Tensor, points * shape]) -> Float[Tensor, " points"]:
         scores = self.score(self.module(points))
         if scores.shape != (len(points),):
             raise ValueError(

@@ -21,10 +21,15 @@ FEATURES = Features(
 """A label that is not known is `NO_LABEL`, as in the `datasets` library."""
 
 
-def five_class_dataset(tokens: Sequence[list[str]], labels: Sequence[int]) -> Dataset:
-    """Rows whose labels run from 0 to 4; neither head holds for 2."""
+def five_class_dataset(
+    tokens: Sequence[list[str]], labels: Sequence[int], *, texts: Sequence[str] | None = None
+) -> Dataset:
+    """Rows whose labels run from 0 to 4; neither head holds for 2.
+
+    Without `texts` they are the tokens, joined by blanks.
+    """
     return _dataset(
-        [" ".join(words) for words in tokens],
+        [" ".join(words) for words in tokens] if texts is None else texts,
         tokens,
         label=list(labels),
         positive=[int(label > 2) for label in labels],

@@ -89,7 +89,7 @@ def load(name: str | Path) -> Model:
         vocabulary=Vocabulary.load(folder / VOCABULARY),
         outputs=outputs,
         softmax=softmax,
-        hash=hashlib.sha256(config_bytes).hexdigest()[:16],
+        hash=_short_hash(config_bytes),
         metrics=_read_metrics(folder / METRICS),
         details=details,
     )
@@ -154,6 +154,25 @@ def model_folders() -> list[Path]:
     return list(found.values())
 
 
+def model_summaries() -> list[dict[str, Any]]:
+    """Name, data, accuracies, hash and folder of every model; weights are not read."""
+    summaries = []
+    for folder in model_folders():
+        content, config = _read_config(folder)
+        metrics = _read_metrics(folder / METRICS)
+        summaries.append(
+            {
+                "name": folder.name,
+                "data": str(config.get("data", "")),
+                "dev_accuracy": metrics.get("dev", {}).get("margin_accuracy"),
+                "test_accuracy": metrics.get("test", {}).get("margin_accuracy"),
+                "hash": _short_hash(content),
+                "folder": str(folder),
+            }
+        )
+    return summaries
+
+
 def check_name(name: str) -> str:
     """`name` if it can name a model; raises `ModelError` otherwise."""
     if not _NAME.fullmatch(name):
@@ -170,6 +189,10 @@ def _find(name: str | Path) -> Path:
         return folders[str(name)]
     known = ", ".join(folders) or "none"
     raise ModelError(f"There is no model {str(name)!r}; known are: {known}. Or give a folder.")
+
+
+def _short_hash(config: bytes) -> str:
+    return hashlib.sha256(config).hexdigest()[:16]
 
 
 def _read_config(folder: Path) -> tuple[bytes, dict[str, Any]]:

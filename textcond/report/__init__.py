@@ -1,0 +1,1 @@
+"""Results → what a person looks at."""

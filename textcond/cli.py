@@ -1,0 +1,216 @@
+"""The command line: parse, call, print.
+
+Everything heavy is imported inside the commands, so that `--help` comes at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from textcond.errors import TextcondError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="textcond",
+    help="Which filters of a sentiment CNN, fed by which words, made it say that.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
+Target = Annotated[
+    str,
+    typer.Option(help="The score to explain: positive, negative or margin; A:B for two classes."),
+]
+Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Top = Annotated[int, typer.Option(min=0, help="How many filters to show; 0 for all.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="SST: the folder of trees, or trainDevTestTrees_PTB.zip.")
+]
+TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Option(help="The new model is saved as models/NAME.")],
+    data: Annotated[
+        str,
+        typer.Option(help="sst, rotten-tomatoes, imdb, or a csv, tsv, jsonl file with labels."),
+    ] = "sst",
+    data_dir: DataDir = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Word vectors in GloVe's format; else GloVe 6B 50d.")
+    ] = None,
+    vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
+    epochs: Annotated[int, typer.Option(help="At most.")] = 8,
+    patience: Annotated[int, typer.Option(help="Epochs without a better dev accuracy.")] = 3,
+    batch_size: Annotated[int, typer.Option(help="Texts a step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
+    averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model of this name.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model, evaluate it, save it with its card."""
+    from textcond.model.building import build_model
+    from textcond.model.training import Recipe
+    from textcond.report.console import figures_view, training_progress
+
+    recipe = Recipe(
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        averaging=averaging,
+        seed=seed,
+    )
+    try:
+        with training_progress(_console(stderr=True)) as watch:
+            model = build_model(
+                name,
+                data,
+                recipe,
+                data_dir=data_dir,
+                vectors=vectors,
+                vocabulary_size=vocabulary_size,
+                resume=resume,
+                overwrite=overwrite,
+                watch=watch,
+            )
+    except KeyboardInterrupt:
+        _fail("Stopped. The last whole epoch is kept: go on with `--resume`.", code=130)
+    answer = {"model": model.name, "model_hash": model.hash, **model.metrics}
+    title = f"models/{model.name} ({model.hash}), test part of {data}"
+    _print(as_json, answer, lambda: figures_view(title, model.metrics["test"]))
+
+
+@app.command()
+def evaluate(
+    model: ModelName = "sst",
+    data: Annotated[
+        str, typer.Option(help="sst, sst-phrases, rotten-tomatoes, imdb, or a labelled file.")
+    ] = "sst",
+    split: Annotated[str, typer.Option(help="train, dev or test; a file has no parts.")] = "test",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy of each head and of the margin."""
+    from textcond.corpora.loading import load_corpus
+    from textcond.model.checkpoint import load
+    from textcond.model.evaluation import evaluate as measure
+    from textcond.model.evaluation import tokenizer_agreement
+    from textcond.report.console import figures_view
+
+    loaded = load(model)
+    dataset = load_corpus(data, split, data_dir=data_dir)
+    figures = measure(loaded, dataset)
+    if data == "sst":
+        figures |= tokenizer_agreement(dataset)
+    answer = {
+        "model": loaded.name,
+        "model_hash": loaded.hash,
+        "data": data,
+        "split": split,
+        **figures,
+    }
+    title = f"{loaded.name} ({loaded.hash}) on {data} {split}"
+    _print(as_json, answer, lambda: figures_view(title, figures))
+
+
+@app.command()
+def explain(
+    text: TextArgument,
+    model: ModelName = "sst",
+    target: Target = "margin",
+    output: Output = "logit",
+    top: Top = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Predict a text and show which words and filters made the score."""
+    from textcond.attribution.explanation import explain as explain_text
+    from textcond.model.checkpoint import load
+    from textcond.report.console import explanation_view
+
+    explanation = explain_text(load(model), _read(text), target=target, output=output)
+    _print(
+        as_json,
+        explanation.to_dict(top=top) if as_json else {},
+        lambda: explanation_view(explanation, top=top),
+    )
+
+
+@app.command()
+def filters(
+    text: TextArgument,
+    pattern: Annotated[str, typer.Option(help="Words that stand in the text side by side.")],
+    model: ModelName = "sst",
+    target: Target = "margin",
+    output: Output = "logit",
+    top: Top = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show the filters that respond to a pattern inside a text, best first."""
+    from textcond.attribution.explanation import query_filters
+    from textcond.model.checkpoint import load
+    from textcond.report.console import query_view
+
+    query = query_filters(load(model), _read(text), pattern, target=target, output=output)
+    _print(as_json, query.to_dict(top=top) if as_json else {}, lambda: query_view(query, top=top))
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the models in ./models and those that ship."""
+    from textcond.model.checkpoint import model_summaries
+    from textcond.report.console import models_view
+
+    summaries = model_summaries()
+    _print(as_json, {"models": summaries}, lambda: models_view(summaries))
+
+
+def main() -> None:
+    """Run a command; an error that the user can mend is one line and exit code 2."""
+    try:
+        app()
+    except TextcondError as error:
+        _fail(str(error), code=2)
+
+
+def _fail(message: str, *, code: int) -> None:
+    # One line whatever the message quotes, and no control sequences from it.
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in message)
+    print(f"textcond: {shown}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _read(text: str) -> str:
+    if text != "-":
+        return text
+    return sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+
+
+def _print(as_json: bool, answer: dict[str, Any], view: Any) -> None:
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    else:
+        _console().print(view(), soft_wrap=False)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)

@@ -1,0 +1,107 @@
+"""A user's own corpus: csv, tsv, jsonl or txt.
+
+A csv or tsv file has a header with `text` and, if it is labelled, `label`; a jsonl file has
+one object a line with the same keys; a txt file has one text a line and no labels. A label is
+`positive`, `negative` or `neutral`, or a number from 0 (very negative) to 4 (very positive). In
+a file whose labels are all 0 or 1, these mean negative and positive.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from textcond.corpora.columns import NO_LABEL, five_class_dataset, polar_dataset
+from textcond.errors import CorpusError
+from textcond.text.tokenizer import tokenize_all
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
+_POLAR = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
+_FIVE = {"negative": 1, "neutral": 2, "positive": 3, "0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
+_Row = tuple[int, str, str | None]
+"""Line number, text, label as written."""
+
+
+def load_file(path: Path) -> Dataset:
+    """All rows of the file; raises `CorpusError` for a broken one, naming the line."""
+    if path.suffix not in ENDINGS:
+        raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")
+    try:
+        # utf-8-sig: spreadsheets write a byte-order mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(_READERS[path.suffix](file, path))
+    except FileNotFoundError as error:
+        raise CorpusError(f"There is no file {path}; check the path.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read ({error}); save it as UTF-8.") from error
+    if not rows:
+        raise CorpusError(f"{path} has no rows; give at least one text.")
+    return _dataset(rows, path)
+
+
+def _dataset(rows: list[_Row], path: Path) -> Dataset:
+    texts = [text for _, text, _ in rows]
+    tokens = list(tokenize_all(texts))
+    for (number, _, _), words in zip(rows, tokens, strict=True):
+        if not words:
+            raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+    if all(label in _POLAR for _, _, label in rows):
+        return polar_dataset(texts, tokens, [_POLAR[label] for _, _, label in rows])
+    for number, _, label in rows:
+        if label not in _FIVE:
+            raise CorpusError(
+                f"{path}, line {number}: the label is {label!r}; use 0 to 4, or negative, "
+                "neutral, positive, for every row or for none."
+            )
+    return five_class_dataset(tokens, [_FIVE[str(label)] for _, _, label in rows], texts=texts)
+
+
+def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:
+    reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+    if "text" not in (reader.fieldnames or ()):
+        raise CorpusError(
+            f"{path} has no column `text`, only {', '.join(reader.fieldnames or ('nothing',))}; "
+            "name the column in the first line."
+        )
+    for row in reader:
+        if None in row or row["text"] is None:
+            raise CorpusError(
+                f"{path}, line {reader.line_num}: the row does not have as many fields as the "
+                "first line; quote the text."
+            )
+        yield reader.line_num, row["text"], row.get("label")
+
+
+def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            text, label = row["text"], row.get("label")
+            if not isinstance(text, str):
+                raise TypeError("`text` is not a string")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorpusError(
+                f"{path}, line {number}: not an object with `text` ({error}); mend the line."
+            ) from error
+        yield number, text, None if label is None else str(label)
+
+
+def _read_lines(file: Any, path: Path) -> Iterator[_Row]:
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            yield number, line.strip(), None
+
+
+_READERS = {
+    ".csv": _read_delimited,
+    ".tsv": _read_delimited,
+    ".jsonl": _read_json_lines,
+    ".txt": _read_lines,
+}

@@ -1,0 +1,180 @@
+"""Results in the terminal: coloured sentences, tables, a progress bar.
+
+Blue pushes the score up and red pushes it down, as in the papers' figures; every colour has
+its number beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from textcond.attribution.explanation import Explanation, PatternQuery
+from textcond.model.training import Progress as TrainingProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SHOWN_TOKENS = 400
+"""Longer texts are cut here in the terminal; `--json` gives them whole."""
+
+
+def explanation_view(explanation: Explanation, *, top: int = 10) -> RenderableType:
+    """The prediction, the coloured sentence, and the strongest filters."""
+    result = explanation.conductance
+    filters = explanation.ranked()[: top or None]
+    table = _filter_table("Conductance")
+    for filter in filters:
+        table.add_row(*_filter_cells(explanation, filter))
+    kept = float(result.by_filter[filters].sum())
+    note = (
+        f"These {len(filters)} of {result.values.shape[1]} filters add up to {kept:+.3f} of "
+        f"{result.score - result.baseline_score:+.3f}. Completeness error {result.delta:.1e}."
+    )
+    return Group(
+        *_head_lines(explanation), "", *_sentence_lines(explanation), "", table, Text(note)
+    )
+
+
+def query_view(query: PatternQuery, *, top: int = 10) -> RenderableType:
+    """The filters that respond to the pattern."""
+    explanation = query.explanation
+    pattern = " ".join(query.pattern)
+    table = _filter_table("From the pattern", "Share", "Conductance")
+    for match in query.matches[: top or None]:
+        first, second, conductance, ngram = _filter_cells(explanation, match.filter)
+        table.add_row(
+            first,
+            second,
+            f"{match.pattern_conductance:+.3f}",
+            f"{abs(match.share):.0%}",
+            conductance,
+            ngram,
+        )
+    found = f"{len(query.matches)} filters respond to "
+    body: Sequence[RenderableType] = [table] if query.matches else []
+    return Group(
+        *_head_lines(explanation),
+        "",
+        *_sentence_lines(explanation),
+        "",
+        Text.assemble(found, (repr(pattern), "bold"), "."),
+        *body,
+        Text(f"Completeness error {explanation.conductance.delta:.1e}."),
+    )
+
+
+def figures_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
+    """Names and numbers in two columns."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    for name, value in figures.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+        table.add_row(name.replace("_", " "), shown)
+    return table
+
+
+def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """A row for each model."""
+    table = Table(box=None, header_style="bold")
+    for name in ("Name", "Trained on", "Dev", "Test", "Hash", "Folder"):
+        table.add_column(name)
+    for model in models:
+        accuracies = (model["dev_accuracy"], model["test_accuracy"])
+        shown = ["" if value is None else f"{value:.4f}" for value in accuracies]
+        table.add_row(model["name"], model["data"], *shown, model["hash"], model["folder"])
+    return table
+
+
+@contextmanager
+def training_progress(console: Console) -> Iterator[Callable[[TrainingProgress], None]]:
+    """A bar with loss, dev accuracy and time left."""
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]}  dev {task.fields[dev]}  {task.fields[left]} left"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, epoch="", loss="", dev="", left="")
+
+        def watch(progress: TrainingProgress) -> None:
+            minutes, seconds = divmod(int(progress.seconds_left), 60)
+            accuracy = progress.dev_accuracy
+            bar.update(
+                task,
+                completed=progress.batches_done,
+                total=progress.batches,
+                epoch=f"{progress.epoch}/{progress.epochs}",
+                loss=f"{progress.loss:.4f}",
+                dev="-" if accuracy is None else f"{accuracy:.4f}",
+                left=f"{minutes}:{seconds:02}",
+            )
+
+        yield watch
+
+
+def _head_lines(explanation: Explanation) -> list[Text]:
+    model, result = explanation.model, explanation.conductance
+    heads = [
+        f"{name} {head['probability']:.3f} (logit {head['logit']:+.2f})"
+        for name, head in explanation.heads.items()
+    ]
+    quantity = f"{result.quantity.target} {result.quantity.output}"
+    return [
+        Text.assemble((explanation.prediction, "bold"), f"   {'   '.join(heads)}"),
+        Text(
+            f"{quantity} {result.score:+.3f}, baseline {result.baseline_score:+.3f}   "
+            f"model {model.name} {model.hash}",
+            style="dim",
+        ),
+    ]
+
+
+def _sentence_lines(explanation: Explanation) -> list[RenderableType]:
+    result = explanation.conductance
+    values = result.by_token.tolist()
+    strongest = max(map(abs, values)) or 1.0
+    sentence = Text()
+    for token, unknown, value in list(zip(result.tokens, result.unknown, values, strict=True))[
+        :_SHOWN_TOKENS
+    ]:
+        sentence.append(f" {token} ", style=_shade(value / strongest))
+        sentence.append(" unknown  " if unknown else f" {value:+.2f}  ", style="dim")
+    lines: list[RenderableType] = [Padding(sentence, (0, 2))]
+    if len(values) > _SHOWN_TOKENS:
+        lines.append(Text(f"... and {len(values) - _SHOWN_TOKENS:,} more tokens", style="dim"))
+    return lines
+
+
+def _filter_table(*numbers: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Filter", "Width", *numbers):
+        table.add_column(name, justify="right")
+    table.add_column("Winning n-gram, with each word's share")
+    return table
+
+
+def _filter_cells(explanation: Explanation, filter: int) -> tuple[str, str, str, Text]:
+    result = explanation.conductance
+    start, end = result.windows[filter]
+    parts = result.values[start:end, filter].tolist()
+    amount = sum(map(abs, parts)) or 1.0
+    ngram = Text()
+    for token, part in zip(result.tokens[start:end], parts, strict=True):
+        ngram.append(f" {token} ", style=_shade(part / amount))
+        ngram.append(f" {part / amount:+.0%}  ", style="dim")
+    width = explanation.model.network.shape.width(filter)
+    return str(filter), str(width), f"{float(result.by_filter[filter]):+.3f}", ngram
+
+
+def _shade(strength: float) -> str:
+    """A background from white to blue (up) or red (down); strength from -1 to 1."""
+    pale = round(255 * (1 - min(abs(strength), 1.0) * 0.75))
+    red, blue = (pale, 255) if strength >= 0 else (255, pale)
+    return f"black on rgb({red},{pale},{blue})"

@@ -122,12 +122,12 @@ def query_filters(
 ) -> PatternQuery:
     """The filters that respond to a pattern inside a text.
 
-    A filter responds when its winning window covers the whole pattern somewhere (a pattern
-    longer than the window: when it lies inside it) and more than half of what its words give
-    comes from there; such filters come by the conductance that the pattern gives them. This is
-    the reading of Dhamdhere et al. 2019, §6.3: high conductance, high attribution to the
-    pattern. Raises `PatternError` if the pattern is not in the text, and what `conductance`
-    does.
+    A filter responds to the pattern when its winning window covers one place where it stands
+    (if the pattern is wider than the filter: when it lies inside), all the pattern's words there
+    push the score the same way, and more than half of what the filter's words give comes from
+    the pattern. Such filters come by the conductance that the pattern gives them: high
+    conductance with high attribution to the pattern (Dhamdhere et al. 2019, §6.3). Raises
+    `PatternError` if the pattern is not in the text, and what `conductance` does.
     """
     explanation = explain(model, text, target=target, output=output)
     result = explanation.conductance
@@ -143,7 +143,7 @@ def query_filters(
         FilterMatch(filter, float(pattern_conductance[filter]), float(shares[filter]))
         for filter in pattern_conductance.abs().argsort(descending=True, stable=True).tolist()
         if abs(shares[filter]) > 0.5
-        and any(_covers(result.windows[filter], span) for span in spans)
+        and any(_reads(explanation, filter, span) for span in spans)
     ]
     return PatternQuery(explanation, words, spans, tuple(matches))
 
@@ -160,10 +160,15 @@ def _find(pattern: Sequence[str], tokens: Sequence[str]) -> tuple[tuple[int, int
     return tuple((start, start + size) for start in starts)
 
 
-def _covers(window: tuple[int, int], span: tuple[int, int]) -> bool:
-    return (window[0] <= span[0] and span[1] <= window[1]) or (
-        span[0] <= window[0] and window[1] <= span[1]
-    )
+def _reads(explanation: Explanation, filter: int, span: tuple[int, int]) -> bool:
+    """Whether the filter's window holds the span and its words push one way there."""
+    start, end = explanation.conductance.windows[filter]
+    if explanation.model.network.shape.width(filter) < span[1] - span[0]:
+        covers = span[0] <= start and end <= span[1]
+    else:
+        covers = start <= span[0] and span[1] <= end
+    parts = explanation.conductance.values[max(start, span[0]) : min(end, span[1]), filter]
+    return covers and bool((parts > 0).all() or (parts < 0).all())
 
 
 def _heading(explanation: Explanation) -> dict[str, Any]:

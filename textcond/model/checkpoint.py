@@ -125,6 +125,7 @@ def save(
     (temporary / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
     (temporary / CARD).write_text(card)
     for path in temporary.iterdir():
+        path.chmod(0o644)  # safetensors writes for the owner alone
         with path.open("rb") as file:
             os.fsync(file.fileno())
     if folder.exists():

@@ -73,11 +73,11 @@ def query_view(query: PatternQuery, *, top: int = 10) -> RenderableType:
 
 def figures_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
     """Names and numbers in two columns."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table = Table(show_header=False, box=None)
     for name, value in figures.items():
         shown = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
         table.add_row(name.replace("_", " "), shown)
-    return table
+    return Group(Text(title, style="bold"), table)
 
 
 def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -27,6 +27,8 @@ _ESCAPED_TOKENS = {
 }  # fmt: skip
 _TYPOGRAPHIC = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
 _CLITICS = ("n't", "'s", "'ve", "'re", "'m", "'ll", "'d")
+_LONGEST_WORD = 200
+"""Characters; what is longer (no word is) is cut."""
 _WHOLE = re.compile(r"'\d\ds?|\*+|[?!]{2,}|'n'?|'til")
 """Decades ('70s), rows of stars (the rating of a review), ?! and clipped words stay whole."""
 
@@ -65,8 +67,13 @@ def _pieces(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _normalize(text: str) -> str:
-    words = text.translate(_TYPOGRAPHIC).split(" ")
-    return " ".join(plain(word) for word in words)
+    words = text.translate(_TYPOGRAPHIC).split()
+    return " ".join(part for word in words for part in _parts(plain(word)))
+
+
+def _parts(word: str) -> list[str]:
+    # spaCy takes punctuation off a word mark by mark: quadratic in the word's length.
+    return [word[i : i + _LONGEST_WORD] for i in range(0, len(word), _LONGEST_WORD)]
 
 
 def _check_length(count: int, text: str) -> None:

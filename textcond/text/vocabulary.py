@@ -119,7 +119,7 @@ def _read_vectors(path: Path) -> WordVectors:
             raise ValueError("no vectors in it")
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise VectorsError(
-            f"`vectors`: {path} is not in GloVe's format, a word and its numbers a line ({error})."
+            f"`vectors`: {path} is not in GloVe's format, a word and its numbers a line."
         ) from error
     finally:
         ssl._create_default_https_context = context

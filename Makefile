@@ -1,0 +1,35 @@
+# Each target works from a bare checkout: it makes .venv, installs, runs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint bench picture
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing into .venv; this takes a few minutes the first time."
+	$(PYTHON) -m venv .venv
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --editable '.[data,dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/textcond train --data rotten-tomatoes --name demo --epochs 10 --overwrite
+	@for model in demo sst; do for text in "this is not good" "this is not bad"; do \
+		echo; echo "== $$text (model $$model)"; echo; \
+		$(BIN)/textcond explain "$$text" --model $$model --top 5 || exit; done; done
+	@echo; echo "== The filters for the pattern 'not good' (model sst)"; echo
+	$(BIN)/textcond filters "this is not good" --pattern "not good"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
+
+picture: $(INSTALLED)
+	$(BIN)/python -m docs.picture

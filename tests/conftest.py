@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 import textcond
 from textcond.model.checkpoint import Model
@@ -73,10 +73,10 @@ def random_model(seed: int, *, words: int = 30, scale: float = 1.0, outputs: int
 
 
 @pytest.fixture
-def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder as the current one."""
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -86,3 +86,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("TEXTCOND_NO_SKIPS") and skipped and session.exitstatus == 0:
         session.exitstatus = 1
         reporter.write_line(f"{len(skipped)} tests were skipped; none may be here.", red=True)
+
+
+# Speed is no matter of these tests, and the first example of a law waits for imports.
+settings.register_profile("plain", deadline=None)
+settings.load_profile("plain")

@@ -40,6 +40,7 @@ def _gradient_by_filters(network: TextCNN, points: Tensor, score: Score) -> Tens
     return gradient
 
 
+@torch.no_grad()
 def _pulls(network: TextCNN, points: Tensor, embedded: Tensor) -> Tensor:
     """e_i · ∂h_f/∂e_i at each point, (points, tokens, filters).
 

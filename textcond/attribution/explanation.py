@@ -142,8 +142,7 @@ def query_filters(
     matches = [
         FilterMatch(filter, float(pattern_conductance[filter]), float(shares[filter]))
         for filter in pattern_conductance.abs().argsort(descending=True, stable=True).tolist()
-        if abs(shares[filter]) > 0.5
-        and any(_reads(explanation, filter, span) for span in spans)
+        if abs(shares[filter]) > 0.5 and any(_reads(explanation, filter, span) for span in spans)
     ]
     return PatternQuery(explanation, words, spans, tuple(matches))
 

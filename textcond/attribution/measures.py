@@ -8,7 +8,6 @@ Dhamdhere et al. 2019, §4 (activation, gradient × activation, internal influen
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -23,24 +22,24 @@ from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.model.checkpoint import Model
 from textcond.model.network import pad
 
-Measure = Literal[
-    "conductance", "activation", "gradient_times_activation", "internal_influence", "ablation"
-]
-
 
 def measure_filters(
     model: Model,
     texts: Sequence[Text],
-    measure: Measure,
+    measure: str,
     *,
     target: str = MARGIN,
     output: str = "logit",
     dtype: torch.dtype = torch.float64,
     batch_size: int = 256,
 ) -> Float[Tensor, "texts filters"]:
-    """One measure of every filter for many texts; raises what `conductance` does."""
-    if measure not in get_args(Measure):
-        raise ValueError(f"`measure` is {measure!r}; it can be {', '.join(get_args(Measure))}.")
+    """One measure of every filter for many texts.
+
+    `measure` is conductance, activation, gradient_times_activation, internal_influence or
+    ablation. Raises what `conductance` does.
+    """
+    if measure not in _MEASURES:
+        raise ValueError(f"`measure` is {measure!r}; it can be {', '.join(_MEASURES)}.")
     quantity = quantity_of(model, target, output)
     traces, back = trace_texts(model, texts, quantity, dtype=dtype, batch_size=batch_size)
     head = Head.of(model.network, dtype)
@@ -97,7 +96,7 @@ def _ablation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
     return ablation_scores(head, _activation(head, trace, quantity), quantity)
 
 
-_MEASURES: dict[Measure, Callable[[Head, Trace, Quantity], Tensor]] = {
+_MEASURES: dict[str, Callable[[Head, Trace, Quantity], Tensor]] = {
     "conductance": lambda head, trace, quantity: trace.conductance,
     "activation": _activation,
     "gradient_times_activation": _gradient_times_activation,

@@ -68,7 +68,7 @@ class PathIntegrals:
 class _Pieces:
     """A path cut so that every hidden unit is linear on every piece: u(α) = at_zero + α slope."""
 
-    edges: Float[Tensor, "batch pieces+1"]
+    edges: Float[Tensor, "batch edges"]
     at_zero: Float[Tensor, "batch hidden pieces"]
     slope: Float[Tensor, "batch hidden pieces"]
 

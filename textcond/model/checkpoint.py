@@ -216,9 +216,10 @@ def _read_config(folder: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read_network(path: Path, shape: Shape) -> TextCNN:
-    network = TextCNN(shape)
+    with torch.device("meta"):  # no random weights that are overwritten at once
+        network = TextCNN(shape)
     try:
-        network.load_state_dict(safetensors.torch.load_file(path))
+        network.load_state_dict(safetensors.torch.load_file(path), assign=True)
     except (safetensors.SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(f"{path} does not fit {CONFIG} ({reason}); {_RETRAIN}.") from error

@@ -26,6 +26,9 @@ from textcond.model.evaluation import accuracies, predict_logits
 from textcond.model.network import Shape, TextCNN
 from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary, WordVectors
 
+History = list[dict[str, float | int]]
+"""Of each epoch: its number from 1, its loss, and the dev accuracy after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -77,7 +80,7 @@ class _Run:
     average: TextCNN
     optimizer: torch.optim.Optimizer
     best: dict[str, torch.Tensor] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: History = field(default_factory=list)
     steps: int = 0
 
     def state(self) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def train(
     *,
     checkpoint: Path | None = None,
     watch: Callable[[Progress], None] = lambda _: None,
-) -> tuple[TextCNN, list[dict[str, float]]]:
+) -> tuple[TextCNN, History]:
     """The network of the best epoch, in evaluation mode, and each epoch's figures.
 
     With `checkpoint` the run is saved to that file after every epoch, and goes on from it if

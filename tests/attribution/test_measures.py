@@ -1,0 +1,74 @@
+"""The other measures, each against its definition."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import random_model
+from textcond.attribution.measures import measure_filters
+from textcond.attribution.quantity import Quantity, quantity_of
+from textcond.model.network import TextCNN, pad
+
+CASES = st.tuples(
+    st.integers(0, 10_000),
+    st.lists(st.integers(0, 29).map("w{}".format), min_size=1, max_size=8),
+    st.sampled_from(["positive", "margin"]),
+    st.sampled_from(["logit", "probability"]),
+)
+
+
+def prepared(case: tuple[int, list[str], str, str]) -> tuple[TextCNN, Quantity, torch.Tensor]:
+    """The network in float64, the quantity, and the pooled filters of the text."""
+    seed, tokens, target, output = case
+    model = random_model(seed)
+    network = copy.deepcopy(model.network).double()
+    ids, lengths = pad([model.vocabulary.encode(tokens)])
+    with torch.no_grad():
+        pooled = network.pool(network.embedding(ids), lengths)
+    return network, quantity_of(model, target, output), pooled
+
+
+def found(case: tuple[int, list[str], str, str], measure: str) -> torch.Tensor:
+    seed, tokens, target, output = case
+    options = {"target": target, "output": output}
+    return measure_filters(random_model(seed), [tokens], measure, **options)[0]
+
+
+def close(one: torch.Tensor, other: torch.Tensor) -> None:
+    torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@given(CASES)
+def test_activation(case: tuple[int, list[str], str, str]) -> None:
+    close(found(case, "activation"), prepared(case)[2][0])
+
+
+@given(CASES)
+def test_gradient_times_activation(case: tuple[int, list[str], str, str]) -> None:
+    network, quantity, pooled = prepared(case)
+    pooled.requires_grad_()
+    (gradient,) = torch.autograd.grad(quantity.score(network.classify(pooled)).sum(), pooled)
+    close(found(case, "gradient_times_activation"), (pooled * gradient)[0].detach())
+
+
+@given(CASES)
+def test_ablation(case: tuple[int, list[str], str, str]) -> None:
+    network, quantity, pooled = prepared(case)
+    with torch.no_grad():
+        score = quantity.score(network.classify(pooled))
+        drops = []
+        for filter in range(pooled.shape[1]):
+            ablated = pooled.clone()
+            ablated[:, filter] = 0
+            drops.append(score - quantity.score(network.classify(ablated)))
+    close(found(case, "ablation"), torch.cat(drops))
+
+
+def test_unknown_measure() -> None:
+    with pytest.raises(ValueError, match="`measure` is 'deeplift'; it can be conductance, activ"):
+        measure_filters(random_model(0), ["w1"], "deeplift")

@@ -1,0 +1,92 @@
+"""A user's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from textcond.corpora.columns import FEATURES
+from textcond.corpora.files import load_file
+from textcond.corpora.loading import load_corpus
+from textcond.errors import CorpusError
+
+
+def write(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'text,label\n"good, really",positive\nbad,negative\n'),
+        ("a.csv", '\ufefflabel,text\n1,"good, really"\n0,bad\n'),
+        ("a.tsv", "text\tlabel\ngood, really\tpositive\nbad\tnegative\n"),
+        (
+            "a.jsonl",
+            '{"text": "good, really", "label": 1}\n\n{"text": "bad", "label": "negative"}\n',
+        ),
+    ],
+)
+def test_polar_files(tmp_path: Path, name: str, content: str) -> None:
+    dataset = load_file(write(tmp_path, name, content))
+    assert dataset.features == FEATURES
+    assert dataset["text"][:] == ["good, really", "bad"]
+    assert dataset["tokens"][0] == ["good", ",", "really"]
+    assert dataset["positive"][:] == [1, 0]
+    assert dataset["negative"][:] == [0, 1]
+    assert dataset["label"][:] == [-1, -1]
+
+
+def test_five_classes(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,label\nfine,3\ngreat,4\nso so,neutral\nbad,negative\n")
+    dataset = load_file(path)
+    assert dataset["label"][:] == [3, 4, 2, 1]
+    assert dataset["positive"][:] == [1, 1, 0, 0]
+    assert dataset["negative"][:] == [0, 0, 0, 1]
+
+
+def test_without_labels(tmp_path: Path) -> None:
+    dataset = load_corpus(str(write(tmp_path, "a.txt", "one text\n\nanother\n")))
+    assert dataset["text"][:] == ["one text", "another"]
+    assert dataset["positive"][:] == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "sentence\ngood\n", r"a\.csv has no column `text`, only sentence; name the"),
+        ("a.csv", "", r"a\.csv has no column `text`, only nothing; name the column"),
+        ("a.csv", "text,label\n", r"a\.csv has no rows; give at least one text"),
+        ("a.csv", "text,label\ngood,9\n", r"a\.csv, line 2: the label is '9'; use 0 to 4"),
+        ("a.csv", "text,label\ngood,4\nbad,\n", r"a\.csv, line 3: the label is ''; use 0 to 4"),
+        ("a.csv", "text,label\na,b,c\n", r"a\.csv, line 2: the row does not have as many fields"),
+        ("a.csv", "text,label\n ,1\n", r"a\.csv, line 2: the text is empty; remove the row"),
+        ("a.jsonl", '{"text": "a"}\n{"text"\n', r"a\.jsonl, line 2: not an object with `text`"),
+        ("a.jsonl", '{"label": 1}\n', r"a\.jsonl, line 1: not an object with `text`"),
+        ("a.jsonl", '{"text": 3}\n', r"a\.jsonl, line 1: not an object with `text`"),
+        ("a.doc", "good\n", r"a\.doc is none of \.csv, \.tsv, \.jsonl, \.txt; convert it"),
+    ],
+)
+def test_broken_files(tmp_path: Path, name: str, content: str, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        load_file(write(tmp_path, name, content))
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"There is no file .*; check the path"):
+        load_file(tmp_path / "none.csv")
+
+
+def test_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"caf\xe9\n")
+    with pytest.raises(CorpusError, match=r"a\.txt cannot be read .*; save it as UTF-8"):
+        load_file(path)
+
+
+def test_unknown_corpus() -> None:
+    with pytest.raises(CorpusError, match="`data` is 'yelp'; it can be sst, sst-phrases, rotten"):
+        load_corpus("yelp")

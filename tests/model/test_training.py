@@ -1,0 +1,213 @@
+"""Training: the same bits again, also after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from textcond.errors import CorpusError, ModelError, TrainingError
+from textcond.model.batches import Examples
+from textcond.model.building import build_model, load_parts
+from textcond.model.checkpoint import load
+from textcond.model.evaluation import accuracies
+from textcond.model.training import Progress, Recipe
+from textcond.text.vocabulary import Vocabulary
+
+GOOD = ["good", "warm", "funny", "lovely", "clever", "fresh"]
+BAD = ["bad", "cold", "dull", "stale", "silly", "weak"]
+RECIPE = Recipe(epochs=4, patience=4, batch_size=8, averaging=0.9)
+
+
+@pytest.fixture
+def corpus(in_folder: Path) -> str:
+    """A small corpus of our own, with vectors for it; names of files in the current folder."""
+    rows = [
+        (f"a {word} {noun} and a {other} {noun}", label)
+        for words, label in ((GOOD, "positive"), (BAD, "negative"))
+        for word in words
+        for other in words
+        for noun in ("film", "plot")
+    ]
+    lines = [f'{{"text": "{text}", "label": "{label}"}}' for text, label in rows]
+    (in_folder / "corpus.jsonl").write_text("\n".join(lines))
+    values = np.random.default_rng(0).normal(size=(len(GOOD + BAD), 50)).round(3)
+    vectors = zip(GOOD + BAD, values, strict=True)
+    (in_folder / "vectors.txt").write_text(
+        "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in vectors)
+    )
+    return "corpus.jsonl"
+
+
+def build(name: str, corpus: str, **options: object) -> str:
+    """The model's hash."""
+    options = {"vectors": Path("vectors.txt"), "recipe": RECIPE, **options}
+    return build_model(name, corpus, **options).hash
+
+
+def test_learns_and_saves(corpus: str) -> None:
+    seen: list[Progress] = []
+    build("small", corpus, watch=seen.append)
+    model = load("small")
+    assert model.metrics["test"]["margin_accuracy"] == 1.0
+    assert [epoch["epoch"] for epoch in model.metrics["history"]] == [1, 2, 3, 4]
+    assert [progress.batches_done for progress in seen] == list(range(1, seen[-1].batches + 1))
+    assert seen[-1].dev_accuracy is not None
+    assert not Path("models/small.training.pt").exists()
+    card = Path("models/small/README.md").read_text()
+    for heading in ("Data", "Recipe", "Figures", "Limits"):
+        assert f"## {heading}\n" in card
+
+
+def test_the_same_seed_gives_the_same_bits(corpus: str) -> None:
+    state = torch.get_rng_state()
+    first = build("first", corpus)
+    assert torch.equal(state, torch.get_rng_state())  # no global state is touched
+    torch.manual_seed(1234)
+    assert build("second", corpus) == first
+    assert build("third", corpus, recipe=Recipe(epochs=4, batch_size=8, seed=1)) != first
+
+
+def test_resume_after_a_kill_gives_the_same_model(corpus: str) -> None:
+    """The run is a process of its own, killed with SIGKILL in the middle of an epoch."""
+    whole = build("whole", corpus)
+    command = [
+        *(sys.executable, "-m", "textcond", "train", "--data", corpus, "--name", "killed"),
+        *("--vectors", "vectors.txt", "--epochs", "4", "--patience", "4"),
+        *("--batch-size", "8", "--averaging", "0.9", "--json"),
+    ]
+    state = Path("models/killed.training.pt")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    while not state.exists() and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert state.exists()
+    assert not Path("models/killed").exists()
+
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "go on with `--resume`" in refused.stderr
+
+    resumed = subprocess.run([*command, "--resume"], capture_output=True, check=True)
+    answer = json.loads(resumed.stdout)
+    assert answer["model_hash"] == whole
+    assert [epoch["epoch"] for epoch in answer["history"]] == [1, 2, 3, 4]
+
+
+def test_an_interrupted_epoch_is_done_again(corpus: str) -> None:
+    """Stopped by Ctrl-C after two epochs and a half: resumed to the same bits."""
+    whole = build("whole", corpus)
+
+    def stop(progress: Progress) -> None:
+        if progress.batches_done > 0.6 * progress.batches:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build("stopped", corpus, watch=stop)
+    saved = torch.load("models/stopped.training.pt", weights_only=True)
+    assert len(saved["run"]["history"]) == 2
+    assert build("stopped", corpus, resume=True) == whole
+
+
+def test_resume_refuses_another_run(corpus: str) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build("stopped", corpus, watch=stop)
+    with pytest.raises(TrainingError, match="belongs to a run with another recipe or other data"):
+        build("stopped", corpus, recipe=Recipe(epochs=5), resume=True)
+    Path("models/stopped.training.pt").write_bytes(b"broken")
+    with pytest.raises(TrainingError, match=r"stopped\.training\.pt is damaged .*; remove it"):
+        build("stopped", corpus, resume=True)
+
+
+def test_an_existing_model_is_not_overwritten(corpus: str) -> None:
+    first = build("kept", corpus)
+    with pytest.raises(TrainingError, match="is there already; choose another name"):
+        build("kept", corpus, recipe=Recipe(epochs=1))
+    assert load("kept").hash == first
+    assert build("kept", corpus, recipe=Recipe(epochs=1), overwrite=True) != first
+
+
+def test_nothing_to_resume(corpus: str) -> None:
+    with pytest.raises(TrainingError, match="There is no stopped run to resume"):
+        build("new", corpus, resume=True)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "-x"])
+def test_impossible_names(corpus: str, name: str) -> None:
+    with pytest.raises(ModelError, match="use letters, digits, - and _ only"):
+        build(name, corpus)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "`epochs` is 0; it must be at least 1"),
+        ({"batch_size": 0}, "`batch_size` is 0; it must be at least 1"),
+        ({"dropout": 1.0}, r"`dropout` is 1.0; it must be in \[0, 1\)"),
+        ({"learning_rate": 0.0}, "`learning_rate` is 0.0; it must be above 0"),
+    ],
+)
+def test_impossible_recipes(options: dict[str, float], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        Recipe(**options)
+
+
+def test_too_few_rows(in_folder: Path) -> None:
+    (in_folder / "few.csv").write_text("text,label\ngood,1\nbad,0\n")
+    with pytest.raises(
+        CorpusError, match=r"few\.csv has 2 labelled rows; training takes at least 10"
+    ):
+        load_parts("few.csv")
+    (in_folder / "bare.csv").write_text("text\ngood\n")
+    with pytest.raises(CorpusError, match="The corpus has no labelled text"):
+        load_parts("bare.csv")
+
+
+def test_vectors_of_another_size(corpus: str) -> None:
+    Path("vectors.txt").write_text("good 1 2 3\nbad 1 2 4\n")
+    with pytest.raises(TrainingError, match="have 3 dimensions; the network takes 50"):
+        build("small", corpus)
+
+
+def test_a_loss_that_explodes(corpus: str) -> None:
+    with pytest.raises(TrainingError, match="loss of epoch 1 is not finite; lower `learning_rate`"):
+        build("small", corpus, recipe=Recipe(epochs=1, batch_size=8, learning_rate=1e30))
+    assert not Path("models/small").exists()
+
+
+def test_batches_hold_every_text_once() -> None:
+    vocabulary = Vocabulary([f"w{n}" for n in range(50)])
+    texts = [[f"w{n}"] * (1 + n % 7) for n in range(50)]
+    targets = torch.arange(50.0)[:, None].repeat(1, 2)
+    examples = Examples.encode(texts, targets, vocabulary)
+    batches = list(examples.shuffled(8, np.random.default_rng(0)))
+    assert sorted(int(t) for _, _, targets in batches for t in targets[:, 0]) == list(range(50))
+    for ids, lengths, targets in batches:
+        assert int(lengths.max() - lengths.min()) <= 2
+        for row, length, target in zip(ids, lengths, targets[:, 0], strict=True):
+            assert row[:length].tolist() == [int(target) + 2] * int(length)
+            assert not row[length:].any()
+
+
+def test_accuracies_by_hand() -> None:
+    logits = torch.tensor([[2.0, -1.0], [-1.0, 2.0], [0.5, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    assert accuracies(logits, targets) == {
+        "positive_accuracy": 4 / 5,
+        "negative_accuracy": 4 / 5,
+        "margin_accuracy": 2 / 3,
+        "texts": 5,
+        "polar_texts": 3,
+    }

@@ -1,0 +1,5 @@
+"""`python -m textcond` is the command line."""
+
+from textcond.cli import main
+
+main()

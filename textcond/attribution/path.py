@@ -245,9 +245,8 @@ def _adaptive(
         """The integrals of the rate and of the slope on each interval."""
         alphas = low[:, None] + (high - low)[:, None] * nodes
         parts = [rate(part) for part in alphas.flatten().split(batch_size)]
-        rates, slopes = (
-            torch.cat(each).unflatten(0, alphas.shape) for each in zip(*parts, strict=True)
-        )
+        rates = torch.cat([rates for rates, _ in parts]).unflatten(0, alphas.shape)
+        slopes = torch.cat([slopes for _, slopes in parts]).view_as(alphas)
         weights = (shares * (high - low)[:, None]).to(rates.dtype)
         return torch.einsum("in,in...->i...", weights, rates), (weights * slopes).sum(dim=1)
 

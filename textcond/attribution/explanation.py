@@ -131,6 +131,8 @@ def query_filters(
     """
     explanation = explain(model, text, target=target, output=output)
     result = explanation.conductance
+    if isinstance(pattern, str) and not pattern.strip():
+        raise PatternError("`pattern` is empty; give at least one word of the text.")
     words = tokens_of(pattern)
     spans = _find(words, result.tokens)
     inside = torch.zeros(len(result.tokens), dtype=torch.bool)

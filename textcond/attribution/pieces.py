@@ -72,13 +72,10 @@ class _Pieces:
     at_zero: Float[Tensor, "batch hidden pieces"]
     slope: Float[Tensor, "batch hidden pieces"]
 
-    def units(self) -> tuple[Tensor, Tensor]:
-        """The units at both ends of every piece, each (batch, hidden, pieces)."""
-        edges = self.edges[:, None, :]
-        return (
-            torch.addcmul(self.at_zero, self.slope, edges[..., :-1]),
-            torch.addcmul(self.at_zero, self.slope, edges[..., 1:]),
-        )
+    def units(self) -> Float[Tensor, "batch hidden edges"]:
+        """The units at every edge; they do not jump there."""
+        ends = torch.addcmul(self.at_zero, self.slope, self.edges[:, None, 1:])
+        return torch.cat([self.at_zero[:, :, :1], ends], dim=2)
 
 
 def integrate(
@@ -145,8 +142,9 @@ def _cut_at_crossings(
     pieces: _Pieces,
 ) -> tuple[_Pieces, Int[Tensor, "batch filters"]]:
     """Cut further where a unit crosses zero; also the edge at which each sorted kink now is."""
-    low, high = pieces.units()
-    batches, units, inside = torch.nonzero((low * high < 0), as_tuple=True)
+    ends = pieces.units()
+    low, high = ends[:, :, :-1], ends[:, :, 1:]
+    batches, units, inside = torch.nonzero(low * high < 0, as_tuple=True)
     low, high = low[batches, units, inside].abs(), high[batches, units, inside].abs()
     start, end = pieces.edges[batches, inside], pieces.edges[batches, inside + 1]
     crossings = torch.lerp(start, end, low / (low + high))
@@ -171,15 +169,16 @@ def _running_totals(
     head: Head, pieces: _Pieces, quantity: Quantity
 ) -> Float[Tensor, "batch hidden edges"]:
     """∫ ∂score/∂u_j from 0 to each edge."""
-    low, high = pieces.units()
-    # The share of the piece on which the unit is above zero; it is linear there.
-    above = (functional.relu(low) + functional.relu(high)) / (low.abs() + high.abs()).clamp_min_(
-        torch.finfo(low.dtype).tiny
-    )
-    gradient = quantity.mean_gradient(
-        head.logits(low.transpose(1, 2)), head.logits(high.transpose(1, 2))
-    )  # (batch, pieces, outputs)
-    rates = (gradient @ head.output_weight).transpose(1, 2)  # (batch, hidden, pieces)
-    return functional.pad(
-        (above * rates * pieces.edges.diff(dim=1)[:, None, :]).cumsum(dim=2), (1, 0)
-    )
+    units = pieces.units()
+    active = functional.relu(units)
+    amounts = units.abs().add_(torch.finfo(units.dtype).tiny)
+    # The share of each piece on which the unit is above zero; it is linear there.
+    above = (active[:, :, :-1] + active[:, :, 1:]).div_(amounts[:, :, :-1] + amounts[:, :, 1:])
+    if quantity.output == "logit":
+        rates = (units.new_tensor(quantity.weights) @ head.output_weight)[:, None]
+    else:
+        logits = head.logits(units.transpose(1, 2))  # (batch, edges, outputs)
+        gradient = quantity.mean_gradient(logits[:, :-1], logits[:, 1:])
+        rates = (gradient @ head.output_weight).transpose(1, 2)  # (batch, hidden, pieces)
+    lengths = pieces.edges.diff(dim=1)[:, None, :]
+    return functional.pad(above.mul_(lengths).mul_(rates).cumsum(dim=2), (1, 0))

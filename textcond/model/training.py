@@ -70,6 +70,11 @@ class Progress:
     dev_accuracy: float | None
     """Of the last finished epoch."""
     seconds_left: float
+    """If no epoch is saved by stopping early."""
+
+    @property
+    def ends_epoch(self) -> bool:
+        return self.batches_done * self.epochs == self.batches * self.epoch
 
 
 @dataclass(slots=True)

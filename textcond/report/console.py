@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -94,27 +97,32 @@ def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 @contextmanager
 def training_progress(console: Console) -> Iterator[Callable[[TrainingProgress], None]]:
-    """A bar with loss, dev accuracy and time left."""
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
+    """A bar with loss, dev accuracy and time left; a line an epoch where there is no terminal."""
+    figures = "{task.fields[figures]}"
+    with Progress(
+        TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("loss {task.fields[loss]}  dev {task.fields[dev]}  {task.fields[left]} left"),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, epoch="", loss="", dev="", left="")
+        TextColumn(figures),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("reading the corpus", total=None, figures="")
 
         def watch(progress: TrainingProgress) -> None:
             minutes, seconds = divmod(int(progress.seconds_left), 60)
-            accuracy = progress.dev_accuracy
+            dev = "" if progress.dev_accuracy is None else f"  dev {progress.dev_accuracy:.4f}"
+            epoch = f"epoch {progress.epoch}/{progress.epochs}"
+            figures = f"loss {progress.loss:.4f}{dev}  {minutes}:{seconds:02} left"
             bar.update(
                 task,
+                description=epoch,
                 completed=progress.batches_done,
                 total=progress.batches,
-                epoch=f"{progress.epoch}/{progress.epochs}",
-                loss=f"{progress.loss:.4f}",
-                dev="-" if accuracy is None else f"{accuracy:.4f}",
-                left=f"{minutes}:{seconds:02}",
+                figures=figures,
             )
+            if not console.is_terminal and progress.ends_epoch:
+                console.print(f"{epoch}  {figures}")
 
         yield watch
 
@@ -140,13 +148,12 @@ def _sentence_lines(explanation: Explanation) -> list[RenderableType]:
     result = explanation.conductance
     values = result.by_token.tolist()
     strongest = max(map(abs, values)) or 1.0
-    sentence = Text()
-    for token, unknown, value in list(zip(result.tokens, result.unknown, values, strict=True))[
-        :_SHOWN_TOKENS
-    ]:
-        sentence.append(f" {token} ", style=_shade(value / strongest))
-        sentence.append(" unknown  " if unknown else f" {value:+.2f}  ", style="dim")
-    lines: list[RenderableType] = [Padding(sentence, (0, 2))]
+    words = zip(result.tokens, result.unknown, values, strict=True)
+    sentence = [
+        _word(token, value / strongest, "unknown" if unknown else f"{value:+.2f}")
+        for token, unknown, value in islice(words, _SHOWN_TOKENS)
+    ]
+    lines: list[RenderableType] = [Padding(_Words(sentence), (0, 2))]
     if len(values) > _SHOWN_TOKENS:
         lines.append(Text(f"... and {len(values) - _SHOWN_TOKENS:,} more tokens", style="dim"))
     return lines
@@ -160,21 +167,45 @@ def _filter_table(*numbers: str) -> Table:
     return table
 
 
-def _filter_cells(explanation: Explanation, filter: int) -> tuple[str, str, str, Text]:
+def _filter_cells(explanation: Explanation, filter: int) -> tuple[str, str, str, _Words]:
     result = explanation.conductance
     start, end = result.windows[filter]
     parts = result.values[start:end, filter].tolist()
     amount = sum(map(abs, parts)) or 1.0
-    ngram = Text()
-    for token, part in zip(result.tokens[start:end], parts, strict=True):
-        ngram.append(f" {token} ", style=_shade(part / amount))
-        ngram.append(f" {part / amount:+.0%}  ", style="dim")
+    ngram = [
+        _word(token, part / amount, f"{part / amount:+.0%}")
+        for token, part in zip(result.tokens[start:end], parts, strict=True)
+    ]
     width = explanation.model.network.shape.width(filter)
-    return str(filter), str(width), f"{float(result.by_filter[filter]):+.3f}", ngram
+    return str(filter), str(width), f"{float(result.by_filter[filter]):+.3f}", _Words(ngram)
+
+
+def _word(token: str, strength: float, number: str) -> Text:
+    return Text.assemble((f" {token} ", _shade(strength)), (f" {number}  ", "dim"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Words with their numbers, wrapped between words and never inside one."""
+
+    words: Sequence[Text]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = Text()
+        for word in self.words:
+            if line and line.cell_len + word.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line.append_text(word)
+        yield line
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        lengths = [word.cell_len for word in self.words]
+        return Measurement(max(lengths), sum(lengths)).clamp(max_width=options.max_width)
 
 
 def _shade(strength: float) -> str:
     """A background from white to blue (up) or red (down); strength from -1 to 1."""
     pale = round(255 * (1 - min(abs(strength), 1.0) * 0.75))
     red, blue = (pale, 255) if strength >= 0 else (255, pale)
-    return f"black on rgb({red},{pale},{blue})"
+    return f"#000000 on rgb({red},{pale},{blue})"

@@ -1,0 +1,1 @@
+"""Side by side in one run: ratios, since a machine's absolute speed drifts."""

@@ -1,0 +1,80 @@
+"""The house: imports go one way, exports are what they say, examples in the README run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import textcond
+from tests.conftest import ROOT
+from textcond.cli import app
+
+STAGES = ["errors", "text", "corpora", "model", "attribution", "report", "cli"]
+"""The order in which text passes; a module imports from its own stage and from those before."""
+
+
+def test_imports_go_one_way() -> None:
+    package = ROOT / "textcond"
+    for path in package.rglob("*.py"):
+        stage = path.relative_to(package).parts[0].removesuffix(".py")
+        if stage in ("__init__", "__main__"):
+            continue
+        for imported in _imported_stages(path):
+            assert STAGES.index(imported) <= STAGES.index(stage), f"{path} imports {imported}"
+
+
+def test_torchtext_stands_behind_one_module() -> None:
+    modules = (ROOT / "textcond").rglob("*.py")
+    users = [path.name for path in modules if "torchtext" in _imported_packages(path)]
+    assert users == ["vocabulary.py"]
+
+
+def _imported_stages(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in _imported(path) if name.startswith("textcond.")}
+
+
+def _imported_packages(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in _imported(path)}
+
+
+def _imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def test_everything_exported_is_there() -> None:
+    assert sorted(dir(textcond)) == sorted(textcond.__all__)
+    for name in textcond.__all__:
+        assert getattr(textcond, name).__name__ == name
+
+
+def test_examples_of_the_readme() -> None:
+    """Every block of Python in the README runs, one after another."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    program = "\n".join(blocks)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_commands_of_the_readme() -> None:
+    """Every command is in the README, and every one there exists."""
+    readme = (ROOT / "README.md").read_text()
+    commands = {command.callback.__name__ for command in app.registered_commands}
+    assert set(re.findall(r"^textcond (\w+)", readme, re.MULTILINE)) == commands
+
+
+def test_nothing_of_this_machine_is_committed() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    for name in tracked:
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b""
+        assert str(ROOT.parent).encode() + b"/" not in content, name

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import textcond
@@ -66,9 +67,28 @@ def test_examples_of_the_readme() -> None:
 
 def test_commands_of_the_readme() -> None:
     """Every command is in the README, and every one there exists."""
-    readme = (ROOT / "README.md").read_text()
-    commands = {command.callback.__name__ for command in app.registered_commands}
-    assert set(re.findall(r"^textcond (\w+)", readme, re.MULTILINE)) == commands
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    shown = re.findall(r"^textcond (\w+)", "\n".join(blocks), re.MULTILINE)
+    assert set(shown) == {command.callback.__name__ for command in app.registered_commands}
+
+
+def test_the_wheel_carries_the_model(tmp_path: Path) -> None:
+    """Built, unpacked and used from a folder that is not the checkout."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    unpacked = tmp_path / "unpacked"
+    zipfile.ZipFile(wheel).extractall(unpacked)
+    program = (
+        "import textcond; print(textcond.__file__); "
+        "print(textcond.explain(textcond.load('sst'), 'not good').prediction)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=unpacked, check=True, capture_output=True, text=True
+    )
+    where, prediction = done.stdout.split("\n")[:2]
+    assert Path(where) == unpacked / "textcond" / "__init__.py"
+    assert prediction == "negative"
 
 
 def test_nothing_of_this_machine_is_committed() -> None:

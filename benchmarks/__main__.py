@@ -23,7 +23,7 @@ from textcond.attribution.conductance import conductance, trace_path
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.loading import load_corpus
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN, pad
+from textcond.model.network import FromEmbedding, TextCNN, pad
 
 BATCH_SIZE = 256
 TURNS = 7
@@ -31,15 +31,15 @@ CAPTUM_TEXTS = 64
 Batch = tuple[Tensor, Tensor]
 
 
-class FromEmbedding(nn.Module):
-    """What Captum needs: the network from the embedding up, the margin out."""
+class Margin(nn.Module):
+    """What Captum attributes to: one score a text."""
 
     def __init__(self, network: TextCNN) -> None:
         super().__init__()
-        self.network = network
+        self.logits = FromEmbedding(network)
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        logits = self.network.classify(self.network.pool(embedded, lengths))
+        logits = self.logits(embedded, lengths)
         return logits[:, 0] - logits[:, 1]
 
 
@@ -74,7 +74,7 @@ def throughput(model: Model, texts: list[list[str]]) -> Table:
             trace_path(model.network, ids, lengths, quantity, dtype)
 
     def captum(batches: list[Batch]) -> None:
-        method = LayerConductance(FromEmbedding(model.network), model.network.dropout)
+        method = LayerConductance(Margin(model.network), model.network.dropout)
         for ids, lengths in batches:
             embedded = model.network.embedding(ids).detach()
             method.attribute(embedded, additional_forward_args=lengths, n_steps=50)
@@ -111,7 +111,7 @@ def accuracy_of_captum(model: Model) -> Table:
     network = model.network
     result = conductance(model, "the plot is thin , but it is not bad at all")
     ids, lengths = pad([model.vocabulary.encode(result.tokens)])
-    module = FromEmbedding(network.double()).eval()
+    module = Margin(network.double()).eval()
     embedded = network.embedding(ids).detach()
     neuron = int(result.by_filter.abs().argmax())
     table = Table(title="Captum's distance from the closed form", title_justify="left", box=None)

@@ -12,35 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from textcond.attribution.conductance import (
         Conductance as Conductance,
-    )
-    from textcond.attribution.conductance import (
         FilterConductance as FilterConductance,
-    )
-    from textcond.attribution.conductance import (
         conductance as conductance,
-    )
-    from textcond.attribution.conductance import (
         filter_conductance as filter_conductance,
     )
     from textcond.attribution.explanation import (
         Explanation as Explanation,
-    )
-    from textcond.attribution.explanation import (
         explain as explain,
-    )
-    from textcond.attribution.explanation import (
         query_filters as query_filters,
     )
     from textcond.attribution.measures import (
         integrated_gradients as integrated_gradients,
-    )
-    from textcond.attribution.measures import (
         measure_filters as measure_filters,
     )
     from textcond.attribution.path import StraightPath as StraightPath
     from textcond.errors import TextcondError as TextcondError
-    from textcond.model.checkpoint import Model as Model
-    from textcond.model.checkpoint import load as load
+    from textcond.model.checkpoint import Model as Model, load as load
+    from textcond.model.network import FromEmbedding as FromEmbedding
 
 # Each is imported when it is first asked for: torch alone takes seconds.
 _HOMES = {
@@ -55,6 +43,7 @@ _HOMES = {
     "measure_filters": "textcond.attribution.measures",
     "StraightPath": "textcond.attribution.path",
     "TextcondError": "textcond.errors",
+    "FromEmbedding": "textcond.model.network",
     "Model": "textcond.model.checkpoint",
     "load": "textcond.model.checkpoint",
 }

@@ -111,8 +111,7 @@ def evaluate(
     """Accuracy of each head and of the margin."""
     from textcond.corpora.loading import load_corpus
     from textcond.model.checkpoint import load
-    from textcond.model.evaluation import evaluate as measure
-    from textcond.model.evaluation import tokenizer_agreement
+    from textcond.model.evaluation import evaluate as measure, tokenizer_agreement
     from textcond.report.console import figures_view
 
     loaded = load(model)

@@ -1,44 +1,24 @@
-"""The closed form: its laws, the definition, Captum, and the treebank."""
+"""The closed form: the laws it keeps and what it refuses."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from captum.attr import LayerConductance, NeuronConductance
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 import textcond
-from tests import reference
-from tests.conftest import SENTENCES, random_model
+from tests.attribution.cases import MODELS, QUANTITIES, SOFTMAX_MODELS, TEXTS
+from tests.conftest import random_model
 from textcond.attribution.conductance import conductance, filter_conductance, trace_path
 from textcond.attribution.measures import integrated_gradients
 from textcond.attribution.quantity import quantity_of
-from textcond.corpora.treebank import load_treebank
 from textcond.errors import ModelError, QuantityError, TextError
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN, pad
-
-QUANTITIES = [
-    (target, output)
-    for target in ("positive", "negative", "margin")
-    for output in ("logit", "probability")
-]
-# w30 and above are unknown words.
-TEXTS = st.lists(st.integers(0, 33).map("w{}".format), min_size=1, max_size=9).filter(
-    lambda tokens: any(int(token[1:]) < 30 for token in tokens)
-)
-MODELS = st.sampled_from(
-    [random_model(seed, scale=scale) for seed in range(50) for scale in (0.1, 1.0, 5.0)]
-)
-SOFTMAX_MODELS = st.sampled_from(
-    [random_model(seed, outputs=outputs) for seed in range(20) for outputs in (3, 5)]
-)
+from textcond.model.network import pad
 
 
 def network_score(model: Model, tokens: list[str], target: str, output: str) -> tuple[float, float]:
@@ -167,128 +147,6 @@ def test_of_equal_windows_the_first_wins(model: Model, times: int) -> None:
         width = model.network.shape.width(filter)
         if end - start == width and often.ngram(filter) == once.ngram(filter):
             assert often.windows[filter] == (start, end)
-
-
-# The definition, written out
-
-
-@pytest.mark.parametrize(("target", "output"), QUANTITIES)
-def test_the_midpoint_rule_converges_to_it_as_one_over_n(target: str, output: str) -> None:
-    errors = []
-    for steps in (100, 1_000, 10_000):
-        total = 0.0
-        for seed in range(6):
-            model = random_model(seed)
-            tokens = [f"w{(seed * 7 + i * 3) % 30}" for i in range(6)]
-            result = conductance(model, tokens, target=target, output=output)
-            network = copy.deepcopy(model.network).double()
-            expected = reference.conductance(
-                network, model.vocabulary.encode(tokens), result.quantity.score, steps=steps
-            )
-            total += float((result.values - expected).abs().mean())
-        errors.append(total)
-    assert errors[2] < 1e-3
-    assert 5 < errors[0] / errors[1] < 20
-    assert 5 < errors[1] / errors[2] < 20
-
-
-def test_twenty_sentences_against_the_definition(sst: Model) -> None:
-    """256 filters × tokens of each, at 20,000 midpoints."""
-    network = copy.deepcopy(sst.network).double()
-    assert len(SENTENCES) == 20
-    for sentence in SENTENCES:
-        result = conductance(sst, sentence)
-        ids = sst.vocabulary.encode(result.tokens)
-        expected = reference.conductance(network, ids, result.quantity.score, steps=20_000)
-        assert float((result.values - expected).abs().max()) <= 1e-4, sentence
-
-
-@given(SOFTMAX_MODELS, TEXTS)
-@settings(max_examples=20)
-def test_softmax_against_the_definition(model: Model, tokens: list[str]) -> None:
-    result = conductance(model, tokens, target="b", output="probability")
-    network = copy.deepcopy(model.network).double()
-    ids = model.vocabulary.encode(tokens)
-    expected = reference.conductance(network, ids, result.quantity.score, steps=2_000)
-    assert float((result.values - expected).abs().max()) <= 5e-3 * (1 + float(expected.abs().max()))
-
-
-# Captum
-
-
-class FromEmbedding(nn.Module):
-    """What Captum needs: the network from the embedding up, one score out."""
-
-    def __init__(self, network: TextCNN) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, embedded: torch.Tensor) -> torch.Tensor:
-        lengths = torch.full((len(embedded),), embedded.shape[1])
-        logits = self.network.classify(self.network.pool(embedded, lengths))
-        return logits[:, 0] - logits[:, 1]
-
-
-def test_captum_agrees_as_its_steps_grow(sst: Model) -> None:
-    """Layer and neuron conductance by Captum's midpoint rule; it never meets the closed form
-    at 50 steps and comes closer with every tenfold."""
-    network = copy.deepcopy(sst.network).double()
-    module = FromEmbedding(network).eval()
-    result = conductance(sst, "the plot is not bad at all")
-    ids = torch.tensor([sst.vocabulary.encode(result.tokens)])
-    embedded = network.embedding(ids).detach()
-    neuron = int(result.by_filter.abs().argmax())
-    layer_errors, neuron_errors = [], []
-    for steps in (50, 500, 5_000):
-        options = {"n_steps": steps, "method": "riemann_middle", "internal_batch_size": 500}
-        layer = LayerConductance(module, network.dropout).attribute(embedded, **options)[0]
-        layer_errors.append(float((layer - result.by_filter).abs().max()))
-        one = NeuronConductance(module, network.dropout).attribute(embedded, neuron, **options)
-        neuron_errors.append(float((one[0].sum(dim=1) - result.values[:, neuron]).abs().max()))
-    for errors in (layer_errors, neuron_errors):
-        assert errors[2] < 1e-3
-        assert errors[2] < errors[0] / 5
-
-
-# The treebank
-
-
-@pytest.mark.parametrize(("target", "output"), QUANTITIES)
-def test_completeness_on_the_test_sentences(
-    sst: Model, treebank: Path, target: str, output: str
-) -> None:
-    texts = list(load_treebank("test", data_dir=treebank)["tokens"])
-    network = copy.deepcopy(sst.network).double()
-    quantity = quantity_of(sst, target, output)
-    exact = filter_conductance(sst, texts, target=target, output=output)
-    single = filter_conductance(sst, texts, target=target, output=output, dtype=torch.float32)
-    with torch.no_grad():
-        rows = [pad([sst.vocabulary.encode(tokens)]) for tokens in texts]
-        scores = torch.cat([quantity.score(network(ids, lengths)) for ids, lengths in rows])
-        ids = torch.zeros(1, 1, dtype=torch.int64)
-        baseline = quantity.score(network(ids, torch.tensor([1])))
-    assert len(texts) == 2_210
-    assert float((exact.values.sum(dim=1) - (scores - baseline)).abs().max()) <= 1e-9
-    # In float32 held against the float64 scores: summing is part of what is tested.
-    assert float((single.values.sum(dim=1) - (scores - baseline)).abs().max()) <= 2e-5
-
-
-def test_alone_in_a_batch_and_padded(sst: Model) -> None:
-    texts = [" ".join(SENTENCES[i % 20].split()[: 1 + i % 9]) for i in range(256)]
-    quantity = quantity_of(sst)
-    for dtype in (torch.float64, torch.float32):
-        many = filter_conductance(sst, texts, dtype=dtype)
-        for row in (0, 17, 255):
-            alone = conductance(sst, texts[row], dtype=dtype)
-            ids, lengths = pad([sst.vocabulary.encode(alone.tokens)])
-            padded = nn.functional.pad(ids, (0, 200 - ids.shape[1]))
-            wide = trace_path(sst.network, padded, lengths, quantity, dtype)
-            for scores, values in (
-                (many.scores[row], many.values[row]),
-                (wide.integrals.score[0], wide.conductance[0]),
-            ):
-                assert abs(float(scores) - alone.score) <= 1e-6
-                assert float((values - alone.by_filter).abs().max()) <= 1e-6
 
 
 # Refusals

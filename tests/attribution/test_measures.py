@@ -6,8 +6,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.conftest import random_model
 from textcond.attribution.measures import measure_filters

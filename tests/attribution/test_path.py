@@ -14,7 +14,7 @@ from textcond.attribution.conductance import conductance
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.path import ConvergenceWarning, StraightPath
 from textcond.errors import ModelError
-from textcond.model.network import TextCNN
+from textcond.model.network import FromEmbedding
 
 
 class Layer(nn.Module):
@@ -140,23 +140,13 @@ def test_a_layer_that_writes_in_place(three_layers: nn.Sequential) -> None:
 # The sentiment network
 
 
-class FromEmbedding(nn.Module):
-    def __init__(self, network: TextCNN) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, embedded: Tensor) -> Tensor:
-        lengths = torch.full((len(embedded),), embedded.shape[1])
-        return self.network.classify(self.network.pool(embedded, lengths))
-
-
 @pytest.mark.parametrize("output", ["logit", "probability"])
 def test_agrees_with_the_closed_form(output: str) -> None:
     for seed in range(5):
         model = random_model(seed)
         tokens = ["w3", "w14", "w1", "w5", "w9", "w2"]
         result = conductance(model, tokens, output=output)
-        module = FromEmbedding(copy.deepcopy(model.network).double()).eval()
+        module = FromEmbedding(copy.deepcopy(model.network).double())
         embedded = module.network.embedding(torch.tensor([model.vocabulary.encode(tokens)]))
         line = StraightPath(module, embedded[0].detach(), result.quantity.score)
 

@@ -1,0 +1,1 @@
+"""The network: trained, measured, saved and loaded."""

@@ -98,6 +98,28 @@ class TextCNN(nn.Module):
         return logits
 
 
+class FromEmbedding(nn.Module):
+    """A network from its embedded words up: what a tool that wants gradients by its input needs.
+
+    Shares the network's layers; `network.dropout` is the one whose output is the pooled
+    filters. Without `lengths` no text of the batch is padded.
+    """
+
+    def __init__(self, network: TextCNN) -> None:
+        super().__init__()
+        self.network = network
+        self.train(network.training)
+
+    def forward(
+        self,
+        embedded: Float[Tensor, "batch length dimensions"],
+        lengths: Int[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch outputs"]:
+        if lengths is None:
+            lengths = torch.full((len(embedded),), embedded.shape[1])
+        return self.network.classify(self.network.pool(embedded, lengths))
+
+
 def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"]]:
     """Lists of ids as one padded matrix, and their lengths."""
     lengths = torch.tensor([len(row) for row in ids])

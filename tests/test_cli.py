@@ -269,6 +269,25 @@ def test_a_corrupt_model_folder(run: Run, in_folder: Path) -> None:
     assert "model.safetensors is damaged" in err
 
 
+def test_junk_among_the_models(run: Run, in_folder: Path) -> None:
+    (in_folder / "models" / "junk").mkdir(parents=True)
+    (in_folder / "models" / "junk" / "config.json").write_text("{}")
+    code, out, _ = run("models", "--json")
+    assert code == 0
+    problems = {row["name"]: row["problem"] for row in json.loads(out)["models"]}
+    assert problems["sst"] == ""
+    assert "is not a textcond model's" in problems["junk"]
+
+
+def test_a_folder_that_cannot_be_written(run: Run, in_folder: Path) -> None:
+    (in_folder / "models").write_text("a file")
+    rows = [f"a {word} film,{label}" for label, word in enumerate(("bad", "good"))] * 10
+    (in_folder / "own.csv").write_text("\n".join(["text,label", *rows]))
+    code, _, err = run("train", "--name", "new", "--data", "own.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "models: File exists; check the path, its rights and the disk." in err
+
+
 def test_weights_of_another_shape(run: Run, in_folder: Path) -> None:
     folder = in_folder / "models" / "mine"
     shutil.copytree(ROOT / "models" / "sst", folder)

@@ -187,6 +187,9 @@ def main() -> None:
         app()
     except TextcondError as error:
         _fail(str(error), code=2)
+    except OSError as error:
+        place = error.filename or "a file"
+        _fail(f"{place}: {error.strerror}; check the path, its rights and the disk.", code=2)
 
 
 def _fail(message: str, *, code: int) -> None:

@@ -74,7 +74,9 @@ def load(name: str | Path) -> Model:
     config_bytes, config = _read_config(folder)
     try:
         shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
-        outputs, softmax, sums = tuple(config["outputs"]), bool(config["softmax"]), config["sha256"]
+        outputs, softmax, sums = tuple(config["outputs"]), config["softmax"], config["sha256"]
+        if not all(isinstance(name, str) for name in outputs) or not isinstance(softmax, bool):
+            raise TypeError("`outputs` must be names and `softmax` true or false")
         details = {key: config.get(key) for key in ("recipe", "data", "vectors")}
         expected = {file: sums[file] for file in (WEIGHTS, VOCABULARY)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -156,22 +158,28 @@ def model_folders() -> list[Path]:
 
 
 def model_summaries() -> list[dict[str, Any]]:
-    """Name, data, accuracies, hash and folder of every model; weights are not read."""
-    summaries = []
-    for folder in model_folders():
+    """Name, data, accuracies, hash and folder of every model; weights are not read.
+
+    A folder that is no model, or a damaged one, is listed with its `problem`.
+    """
+    return [_summary(folder) for folder in model_folders()]
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    empty = {"data": "", "dev_accuracy": None, "test_accuracy": None, "hash": "", "problem": ""}
+    summary = {"name": folder.name, "folder": str(folder), **empty}
+    try:
         content, config = _read_config(folder)
         metrics = _read_metrics(folder / METRICS)
-        summaries.append(
-            {
-                "name": folder.name,
-                "data": str(config.get("data", "")),
-                "dev_accuracy": metrics.get("dev", {}).get("margin_accuracy"),
-                "test_accuracy": metrics.get("test", {}).get("margin_accuracy"),
-                "hash": _short_hash(content),
-                "folder": str(folder),
-            }
-        )
-    return summaries
+    except ModelError as error:
+        return {**summary, "problem": str(error)}
+    return {
+        **summary,
+        "data": str(config.get("data", "")),
+        "dev_accuracy": metrics.get("dev", {}).get("margin_accuracy"),
+        "test_accuracy": metrics.get("test", {}).get("margin_accuracy"),
+        "hash": _short_hash(content),
+    }
 
 
 def check_name(name: str) -> str:

@@ -91,7 +91,8 @@ def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
     for model in models:
         accuracies = (model["dev_accuracy"], model["test_accuracy"])
         shown = ["" if value is None else f"{value:.4f}" for value in accuracies]
-        table.add_row(model["name"], model["data"], *shown, model["hash"], model["folder"])
+        note = model["problem"] or model["folder"]
+        table.add_row(model["name"], model["data"], *shown, model["hash"], note)
     return table
 
 

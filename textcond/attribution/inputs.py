@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from textcond.errors import ModelError, TextError
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN
+from textcond.model.network import TextCNN, has_finite_weights
 from textcond.text.tokenizer import tokenize
 
 Text = str | Sequence[str]
@@ -45,6 +43,6 @@ def check_ready(model: Model) -> TextCNN:
             f"The vocabulary has {len(model.vocabulary)} entries but the network embeds "
             f"{network.embedding.num_embeddings}; load the model again."
         )
-    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+    if not has_finite_weights(network):
         raise ModelError("The network holds weights that are not finite; load or train it again.")
     return network

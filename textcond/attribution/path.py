@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from textcond.errors import ModelError
+from textcond.model.network import has_finite_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ class StraightPath:
     def __post_init__(self) -> None:
         if any(part.training for part in self.module.modules()):
             raise ModelError("The module is in training mode; call `module.eval()` first.")
-        if not all(torch.isfinite(weight).all() for weight in self.module.parameters()):
+        if not has_finite_weights(self.module):
             raise ModelError("The module holds weights that are not finite; load it again.")
         if self.baseline is not None and self.baseline.shape != self.input.shape:
             raise ValueError(

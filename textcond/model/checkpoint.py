@@ -24,7 +24,7 @@ import safetensors.torch
 import torch
 
 from textcond.errors import ModelError
-from textcond.model.network import Shape, TextCNN
+from textcond.model.network import Shape, TextCNN, has_finite_weights
 from textcond.text.vocabulary import Vocabulary
 
 POLARITY_HEADS = ("positive", "negative")
@@ -231,7 +231,7 @@ def _read_network(path: Path, shape: Shape) -> TextCNN:
     except (safetensors.SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(f"{path} does not fit {CONFIG} ({reason}); {_RETRAIN}.") from error
-    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+    if not has_finite_weights(network):
         raise ModelError(f"{path} holds weights that are not finite; {_RETRAIN}.")
     return network.eval()
 

@@ -120,6 +120,12 @@ class FromEmbedding(nn.Module):
         return self.network.classify(self.network.pool(embedded, lengths))
 
 
+def has_finite_weights(module: nn.Module) -> bool:
+    """Whether no weight is infinite or not a number."""
+    # A sum keeps what is not finite, and needs no copy of the weights.
+    return all(weight.sum().isfinite() for weight in module.parameters())
+
+
 def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"]]:
     """Lists of ids as one padded matrix, and their lengths."""
     lengths = torch.tensor([len(row) for row in ids])

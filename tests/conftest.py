@@ -54,22 +54,27 @@ def treebank() -> Path:
     pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
 
 
-def random_model(seed: int, *, words: int = 30, scale: float = 1.0, outputs: int = 2) -> Model:
+def random_model(
+    seed: int, *, words: int = 30, scale: float = 1.0, classes: int = 0, whole: bool = False
+) -> Model:
     """A small untrained network whose filters and units switch within the path.
 
-    A softmax over classes a, b, ... if there are more than two outputs.
+    Two heads, or a softmax over so many classes a, b, ... With `whole` all weights are whole
+    numbers: windows tie, biases and strengths are exactly 0, units touch 0.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        shape = Shape(words + 2, outputs=outputs, dimensions=5, filters_per_width=6, hidden=4)
+        shape = Shape(words + 2, outputs=classes or 2, dimensions=5, filters_per_width=6, hidden=4)
         network = TextCNN(shape)
         with torch.no_grad():
             for weight in network.parameters():
                 weight.copy_(torch.randn_like(weight) * scale)
+                if whole:
+                    weight.round_()
             network.embedding.weight[:2] = 0
     vocabulary = Vocabulary([f"w{number}" for number in range(words)])
-    names = ("positive", "negative") if outputs == 2 else tuple("abcdefgh"[:outputs])
-    return Model("random", network.eval(), vocabulary, outputs=names, softmax=outputs > 2)
+    names = tuple("abcdefgh"[:classes]) or ("positive", "negative")
+    return Model("random", network.eval(), vocabulary, outputs=names, softmax=classes > 0)
 
 
 @pytest.fixture

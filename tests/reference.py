@@ -33,6 +33,13 @@ def conductance(network: TextCNN, ids: list[int], score: Score, *, steps: int) -
     return total / steps
 
 
+def internal_influence(network: TextCNN, ids: list[int], score: Score, *, steps: int) -> Tensor:
+    """The mean gradient of the score by each pooled filter, (filters,); C19 eq. 4."""
+    embedded = network.embedding(torch.tensor([ids])).detach()[0]
+    alphas = (torch.arange(steps, dtype=embedded.dtype) + 0.5) / steps
+    return _gradient_by_filters(network, alphas[:, None, None] * embedded, score).mean(dim=0)
+
+
 def _gradient_by_filters(network: TextCNN, points: Tensor, score: Score) -> Tensor:
     lengths = torch.full((len(points),), points.shape[1])
     pooled = network.pool(points, lengths).detach().requires_grad_()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from captum.attr import LayerConductance, NeuronConductance
-from hypothesis import given, settings
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from tests import reference
-from tests.attribution.cases import QUANTITIES, SOFTMAX_MODELS, TEXTS
+from tests.attribution.cases import MODELS, QUANTITIES, SOFTMAX_MODELS, TEXTS
 from tests.conftest import SENTENCES, random_model
 from textcond.attribution.conductance import conductance, filter_conductance, trace_path
 from textcond.attribution.quantity import quantity_of
@@ -54,13 +54,15 @@ def test_twenty_sentences_against_the_definition(sst: Model) -> None:
         assert float((result.values - expected).abs().max()) <= 1e-4, sentence
 
 
-@given(SOFTMAX_MODELS, TEXTS)
-@settings(max_examples=20)
-def test_softmax_against_the_definition(model: Model, tokens: list[str]) -> None:
-    result = conductance(model, tokens, target="b", output="probability")
+@given(st.one_of(MODELS, SOFTMAX_MODELS), TEXTS)
+@settings(max_examples=40)
+def test_probabilities_against_the_definition(model: Model, tokens: list[str]) -> None:
+    target = model.outputs[1]
+    result = conductance(model, tokens, target=target, output="probability")
     network = copy.deepcopy(model.network).double()
     ids = model.vocabulary.encode(tokens)
-    expected = reference.conductance(network, ids, result.quantity.score, steps=2_000)
+    expected = reference.conductance(network, ids, result.quantity.score, steps=4_000)
+    # A step of the path moves at most one kink of each filter and unit across.
     assert float((result.values - expected).abs().max()) <= 5e-3 * (1 + float(expected.abs().max()))
 
 
@@ -119,7 +121,7 @@ def test_completeness_on_the_test_sentences(
 def test_alone_in_a_batch_and_padded(sst: Model) -> None:
     texts = [" ".join(SENTENCES[i % 20].split()[: 1 + i % 9]) for i in range(256)]
     quantity = quantity_of(sst)
-    for dtype in (torch.float64, torch.float32):
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
         many = filter_conductance(sst, texts, dtype=dtype)
         for row in (0, 17, 255):
             alone = conductance(sst, texts[row], dtype=dtype)
@@ -130,5 +132,5 @@ def test_alone_in_a_batch_and_padded(sst: Model) -> None:
                 (many.scores[row], many.values[row]),
                 (wide.integrals.score[0], wide.conductance[0]),
             ):
-                assert abs(float(scores) - alone.score) <= 1e-6
-                assert float((values - alone.by_filter).abs().max()) <= 1e-6
+                assert abs(float(scores) - alone.score) <= tolerance
+                assert float((values - alone.by_filter).abs().max()) <= tolerance

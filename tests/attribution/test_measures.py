@@ -6,8 +6,9 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
+from tests import reference
 from tests.conftest import random_model
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.quantity import Quantity, quantity_of
@@ -24,7 +25,7 @@ CASES = st.tuples(
 def prepared(case: tuple[int, list[str], str, str]) -> tuple[TextCNN, Quantity, torch.Tensor]:
     """The network in float64, the quantity, and the pooled filters of the text."""
     seed, tokens, target, output = case
-    model = random_model(seed)
+    model = random_model(seed, whole=seed % 2 == 0)
     network = copy.deepcopy(model.network).double()
     ids, lengths = pad([model.vocabulary.encode(tokens)])
     with torch.no_grad():
@@ -35,7 +36,7 @@ def prepared(case: tuple[int, list[str], str, str]) -> tuple[TextCNN, Quantity, 
 def found(case: tuple[int, list[str], str, str], measure: str) -> torch.Tensor:
     seed, tokens, target, output = case
     options = {"target": target, "output": output}
-    return measure_filters(random_model(seed), [tokens], measure, **options)[0]
+    return measure_filters(random_model(seed, whole=seed % 2 == 0), [tokens], measure, **options)[0]
 
 
 def close(one: torch.Tensor, other: torch.Tensor) -> None:
@@ -66,6 +67,17 @@ def test_ablation(case: tuple[int, list[str], str, str]) -> None:
             ablated[:, filter] = 0
             drops.append(score - quantity.score(network.classify(ablated)))
     close(found(case, "ablation"), torch.cat(drops))
+
+
+@given(CASES)
+@settings(max_examples=30)
+def test_internal_influence(case: tuple[int, list[str], str, str]) -> None:
+    seed, tokens, _, _ = case
+    network, quantity, _ = prepared(case)
+    ids = random_model(seed).vocabulary.encode(tokens)
+    expected = reference.internal_influence(network, ids, quantity.score, steps=4_000)
+    limit = 5e-3 * (1 + float(expected.abs().max()))
+    assert float((found(case, "internal_influence") - expected).abs().max()) <= limit
 
 
 def test_unknown_measure() -> None:

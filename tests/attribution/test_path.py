@@ -142,13 +142,13 @@ def test_a_layer_that_writes_in_place(three_layers: nn.Sequential) -> None:
 
 @pytest.mark.parametrize("output", ["logit", "probability"])
 def test_agrees_with_the_closed_form(output: str) -> None:
-    for seed in range(5):
+    for seed in range(3):
         model = random_model(seed)
         tokens = ["w3", "w14", "w1", "w5", "w9", "w2"]
         result = conductance(model, tokens, output=output)
         module = FromEmbedding(copy.deepcopy(model.network).double())
         embedded = module.network.embedding(torch.tensor([model.vocabulary.encode(tokens)]))
-        line = StraightPath(module, embedded[0].detach(), result.quantity.score)
+        line = StraightPath(module, embedded[0].detach(), result.quantity.score, tolerance=1e-7)
 
         pooled = module.network.dropout  # its input and output are the pooled filters
         found = line.conductance(pooled)
@@ -168,6 +168,56 @@ def test_agrees_with_the_closed_form(output: str) -> None:
         influence = line.internal_influence(pooled).values
         expected = measure_filters(model, [tokens], "internal_influence", output=output)[0]
         torch.testing.assert_close(influence, expected, rtol=0, atol=1e-7)
+
+
+# Where nodes do not look
+
+
+@pytest.mark.parametrize("kink", [0.003, 0.37, 0.6251, 0.995, 0.9999])
+def test_kinks_that_cancel_in_the_score(kink: float) -> None:
+    """The score is flat; only the layer's own rise shows where it bends."""
+    module = network(
+        lambda x: torch.cat([(x - kink).relu(), -(x - kink).relu()], 1),
+        lambda y: y.sum(dim=1, keepdim=True),
+    )
+    result = path(module, 1.0).conductance(module[0])
+    assert result.converged
+    close(result.values, [1 - kink, kink - 1])
+
+
+@pytest.mark.parametrize("kink", [0.004, 0.37, 0.627, 0.996])
+def test_kinks_above_the_layer_that_cancel_in_the_score(kink: float) -> None:
+    module = network(
+        lambda x: torch.cat([x, -x], 1),
+        lambda y: (y[:, :1] - kink).relu() + (y[:, 1:] + kink).clamp(max=0),
+    )
+    close(path(module, 1.0).conductance(module[0]).values, [1 - kink, kink - 1])
+    close(path(module, 1.0).internal_influence(module[0]).values, [1 - kink, 1 - kink])
+
+
+def test_a_jump_of_the_score_is_told() -> None:
+    module = network(lambda x: x.clone(), lambda y: y + (y > 0.3713))
+    with pytest.warns(ConvergenceWarning):
+        path(module, 1.0).conductance(module[0])
+
+
+def test_float32_settles_at_its_precision() -> None:
+    module = network(lambda x: x.clone(), lambda y: y**2)
+    line = StraightPath(module, torch.ones(1), first_output)
+    result = line.conductance(module[0])
+    assert result.converged
+    assert result.evaluations < 1_000
+    assert float(result.values) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_limit_holds() -> None:
+    module = network(lambda x: x.clone(), lambda y: (40 * y).sin().relu())
+    end = torch.ones(1, dtype=torch.float64)
+    line = StraightPath(module, end, first_output, max_evaluations=500)
+    with pytest.warns(ConvergenceWarning, match="still moves"):
+        result = line.integrated_gradients()
+    assert result.evaluations <= 500
+    assert 0 < result.error < float("inf")
 
 
 # What it refuses, and what it warns of
@@ -207,6 +257,32 @@ def test_refuses_training_mode_and_broken_weights(three_layers: nn.Sequential) -
     three_layers.train()
     with pytest.raises(ModelError, match=r"in training mode; call `module\.eval\(\)`"):
         path(three_layers, 0, 1, 0)
+
+
+def test_refuses_what_has_no_gradient(three_layers: nn.Sequential) -> None:
+    words = torch.tensor([1, 2, 3])
+    with pytest.raises(ValueError, match=r"`input` has the type torch\.int64; give real numbers"):
+        StraightPath(three_layers, words, first_output)
+    cut = network(lambda x: x.detach() * 2)
+    with pytest.raises(ValueError, match="it is constant, or the module detaches it"):
+        path(cut, 1.0).conductance(cut[0])
+
+
+def test_a_layer_that_the_score_does_not_use() -> None:
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Layer(lambda x: 2 * x)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.layer(x)
+            return x**2
+
+    module = Idle().eval()
+    with pytest.warns(ConvergenceWarning, match="paths around the layer"):
+        close(path(module, 1.0).conductance(module.layer).values, [0.0])
+    close(path(module, 1.0).neuron_conductance(module.layer, 0).values, [0.0])
+    close(path(module, 1.0).internal_influence(module.layer).values, [0.0])
 
 
 def test_refuses_what_does_not_fit(three_layers: nn.Sequential) -> None:

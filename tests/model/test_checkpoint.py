@@ -50,6 +50,38 @@ def test_loading_by_name_from_any_folder(in_folder: Path, sst: Model) -> None:
     assert load("mine").name == "mine"
 
 
+def test_a_folder_of_the_same_name_hides_no_model(in_folder: Path, sst: Model) -> None:
+    (in_folder / "sst").mkdir()
+    assert load("sst").hash == sst.hash
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outputs": [1, 2]},
+        {"outputs": "ab"},
+        {"outputs": ["a", "a"]},
+        {"softmax": "false"},
+        {"sha256": {}},
+        {"shape": {"words": 50002.0}},
+        {"shape": {"words": 10**30}},
+        {"shape": {"words": 0}},
+        {"shape": {"widths": [3.0, 4, 5, 6]}},
+        {"shape": {"widths": [3] * 300_000}},
+        {"shape": {"hidden": True}},
+        {"shape": {"dimensions": 10**18}},
+        {"shape": []},
+    ],
+)
+def test_a_config_of_something_else(copy: Path, changes: dict[str, object]) -> None:
+    shape = json.loads((copy / "config.json").read_text())["shape"]
+    if isinstance(changes.get("shape"), dict):
+        changes = {"shape": {**shape, **changes["shape"]}}
+    edit_config(copy, **changes)
+    with pytest.raises(ModelError, match=r"(?s)config\.json is not whole .*; train or copy"):
+        load(copy)
+
+
 def test_no_such_model(in_folder: Path) -> None:
     with pytest.raises(ModelError, match=r"There is no model 'nosuch'; known are: .*sst.* Or give"):
         load("nosuch")

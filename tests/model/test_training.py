@@ -157,6 +157,9 @@ def test_impossible_names(corpus: str, name: str) -> None:
         ({"batch_size": 0}, "`batch_size` is 0; it must be at least 1"),
         ({"dropout": 1.0}, r"`dropout` is 1.0; it must be in \[0, 1\)"),
         ({"learning_rate": 0.0}, "`learning_rate` is 0.0; it must be above 0"),
+        ({"learning_rate": float("nan")}, "`learning_rate` is nan; it must be above 0"),
+        ({"seed": -1}, "`seed` is -1; it must be from 0 to 1,000,000,000"),
+        ({"seed": 10**20}, "`seed` is 100000000000000000000; it must be from 0 to"),
     ],
 )
 def test_impossible_recipes(options: dict[str, float], message: str) -> None:
@@ -175,6 +178,26 @@ def test_too_few_rows(in_folder: Path) -> None:
         load_parts("bare.csv")
 
 
+def test_no_polar_text_to_choose_by(in_folder: Path, corpus: str) -> None:
+    rows = "".join(f"text {number},neutral\n" for number in range(20))
+    (in_folder / "neutral.csv").write_text("text,label\n" + rows)
+    with pytest.raises(TrainingError, match="dev part has no positive or negative text"):
+        build("small", "neutral.csv")
+
+
+def test_resume_refuses_other_vectors(corpus: str) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build("stopped", corpus, watch=stop)
+    path = Path("vectors.txt")
+    path.write_text(path.read_text().replace("good ", "good 1", 1))
+    with pytest.raises(TrainingError, match="belongs to a run with another recipe or other data"):
+        build("stopped", corpus, resume=True)
+
+
 def test_vectors_of_another_size(corpus: str) -> None:
     Path("vectors.txt").write_text("good 1 2 3\nbad 1 2 4\n")
     with pytest.raises(TrainingError, match="have 3 dimensions; the network takes 50"):
@@ -182,7 +205,9 @@ def test_vectors_of_another_size(corpus: str) -> None:
 
 
 def test_a_loss_that_explodes(corpus: str) -> None:
-    with pytest.raises(TrainingError, match="loss of epoch 1 is not finite; lower `learning_rate`"):
+    with pytest.raises(
+        TrainingError, match="loss or a weight of epoch 1 is not finite; lower `learning_rate`"
+    ):
         build("small", corpus, recipe=Recipe(epochs=1, batch_size=8, learning_rate=1e30))
     assert not Path("models/small").exists()
 

@@ -50,7 +50,7 @@ def test_broken_file(tmp_path: Path, content: bytes) -> None:
 
 def test_training_words_come_first_then_the_vectors() -> None:
     vectors = WordVectors(["the", "good", "film", "Rare"], np.zeros((4, 2), np.float32), "test")
-    built = build_vocabulary([["Good", "good", "plot"], ["bad"]], vectors, size=5)
+    built = build_vocabulary([["Good", "good", "plot"], ["bad", "<unk>"]], vectors, size=5)
     assert built.words == ["good", "bad", "plot", "the", "film"]
 
 
@@ -86,6 +86,13 @@ def test_a_file_of_something_else(tmp_path: Path, content: str) -> None:
     path = tmp_path / "glove.txt"
     path.write_text(content)
     with pytest.raises(VectorsError, match="is not in GloVe's format"):
+        load_vectors(path)
+
+
+def test_vectors_that_are_not_finite(tmp_path: Path) -> None:
+    path = tmp_path / "glove.txt"
+    path.write_text("good 1 2 3\nbad 1 nan 3\n")
+    with pytest.raises(VectorsError, match="has a vector for 'bad' that is not finite; mend"):
         load_vectors(path)
 
 

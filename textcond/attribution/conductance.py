@@ -8,7 +8,7 @@ pooling only the winning window carries any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +28,9 @@ from textcond.attribution.windows import (
 from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN, pad
+
+_MOST_PADDED_TOKENS = 32_768
+"""Of one batch: some 150 MB of window scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +197,32 @@ def trace_texts(
     dtype: torch.dtype = torch.float64,
     batch_size: int = 256,
 ) -> tuple[list[Trace], Int[Tensor, " texts"]]:
-    """Many texts in batches of like length, and the order that puts the rows back."""
+    """Many texts in batches of like length, and the order that puts the rows back.
+
+    A batch holds `batch_size` texts, fewer if they are long.
+    """
+    if isinstance(texts, str):
+        raise ValueError("`texts` is one string; give a list of texts.")
     if not texts:
         raise TextError("`texts` is empty; give at least one text.")
     network = check_ready(model)
     rows = [encode(model, tokens_of(text)) for text in texts]
-    order = torch.tensor([len(row) for row in rows]).argsort(stable=True)
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
     traces = [
-        trace_path(network, *pad([rows[row] for row in batch.tolist()]), quantity, dtype)
-        for batch in order.split(batch_size)
+        trace_path(network, *pad([rows[row] for row in batch]), quantity, dtype)
+        for batch in _batches(order, [len(row) for row in rows], batch_size)
     ]
-    return traces, order.argsort()
+    return traces, torch.tensor(order).argsort()
+
+
+def _batches(order: list[int], lengths: list[int], batch_size: int) -> Iterator[list[int]]:
+    """Rows of rising length, as many at a time as the size and the padding allow."""
+    batch: list[int] = []
+    for row in order:
+        if batch and (
+            len(batch) == batch_size or (len(batch) + 1) * lengths[row] > _MOST_PADDED_TOKENS
+        ):
+            yield batch
+            batch = []
+        batch.append(row)
+    yield batch

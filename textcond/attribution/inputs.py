@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textcond.errors import ModelError, TextError
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN, has_finite_weights
+from textcond.model.network import TextCNN, has_finite_weights, has_zero_rows
 from textcond.text.tokenizer import tokenize
 
 Text = str | Sequence[str]
@@ -45,4 +45,9 @@ def check_ready(model: Model) -> TextCNN:
         )
     if not has_finite_weights(network):
         raise ModelError("The network holds weights that are not finite; load or train it again.")
+    if not has_zero_rows(network):
+        raise ModelError(
+            "The embedding of padding or of the unknown word is not zero, which is the baseline; "
+            "load or train the model again."
+        )
     return network

@@ -1,10 +1,11 @@
 """Conductance, internal influence and integrated gradients of any module at any layer.
 
 The integrals run along the straight path from a baseline to an input (Dhamdhere et al. 2019,
-eq. 1 to 4). They are taken by Gauss-Legendre on intervals that are halved until halving
-changes nothing and until the slope of the score adds up to the score's rise on each of them, so
-kinks of ReLUs and max-pools cost a few more halvings, not accuracy. Run the module in float64
-for tight tolerances: rounding in float32 is about 1e-6 of the score.
+eq. 1 to 4). They are taken by Gauss-Legendre on intervals that are halved until two halvings in
+turn change nothing. The score and the layer's neurons are witnesses: on every interval their
+slopes must add up to their rise, which shows kinks and jumps that lie between the nodes. What no
+witness shows, such as two kinks above the layer that cancel in the score, can be missed within
+a thousandth of the path of an interval's edge. Run the module in float64 for tight tolerances.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 Score = Callable[[Tensor], Tensor]
 """From the module's output, (batch, ...), to one score for each point, (batch,)."""
 Rate = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""At some points α of the path, (points,): what is integrated, (points, ...), and the slope of
-the score along the path, (points,)."""
+"""At some points α of the path, (points,): what is integrated, (points, ...), and the slopes of
+the witnesses along the path, (points, witnesses)."""
 
-_NODES = 8
+_NODES, _INTERVALS = 8, 8
 _SHORTEST = 1e-13
 """Halving an interval further would only halve rounding."""
+_ROUNDING = 4096
+"""Tolerances below so many units of rounding of the score are not to be had."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -66,16 +69,22 @@ class StraightPath:
     """A module, a score of its output, and the straight line between two inputs."""
 
     module: nn.Module
-    input: Float[Tensor, "*shape"]
-    """Without the batch dimension."""
+    input: Tensor
+    """Real numbers, of any shape; without the batch dimension."""
     score: Score
     baseline: Tensor | None = None
     """Zero if not given."""
     tolerance: float = 1e-8
+    """Of the integral, in units of the score; raised to what the input's precision allows."""
     max_evaluations: int = 200_000
     batch_size: int = 256
 
     def __post_init__(self) -> None:
+        if not self.input.is_floating_point():
+            raise ValueError(
+                f"`input` has the type {self.input.dtype}; give real numbers, for words their "
+                "embeddings."
+            )
         if any(part.training for part in self.module.modules()):
             raise ModelError("The module is in training mode; call `module.eval()` first.")
         if not has_finite_weights(self.module):
@@ -92,17 +101,12 @@ class StraightPath:
         Adds up to the difference of the scores if the layer cuts the network; where other
         paths lead around it, a `ConvergenceWarning` says how much is missing.
         """
-        direction = self._direction
 
         def rate(alphas: Tensor) -> tuple[Tensor, Tensor]:
-            points = self._points(alphas)
-            gradient, slope = self._gradient(layer, points)
-            with torch.no_grad(), forward_ad.dual_level(), _captured(layer) as outputs:
-                self.module(forward_ad.make_dual(points, direction.expand_as(points).clone()))
-                tangent = forward_ad.unpack_dual(outputs[0]).tangent
-            return torch.zeros_like(gradient) if tangent is None else gradient * tangent, slope
+            gradient, tangent, slopes = self._at(layer, self._points(alphas))
+            return gradient * tangent, slopes
 
-        return self._checked(self._integral(rate))
+        return self._checked(self._integral(rate, layer))
 
     def neuron_conductance(self, layer: nn.Module, neurons: Any) -> PathAttribution:
         """How much each input contributes through some neurons of the layer (eq. 2).
@@ -110,34 +114,36 @@ class StraightPath:
         `neurons` indexes the layer's output without its batch dimension, for instance `3` or
         `(5, slice(None))` for all positions of filter 5.
         """
-        direction = self._direction
+        index = (slice(None), *(neurons if isinstance(neurons, tuple) else (neurons,)))
 
         def rate(alphas: Tensor) -> tuple[Tensor, Tensor]:
-            points = self._points(alphas).requires_grad_()
+            points = self._points(alphas)
+            gradient, _, slopes = self._at(layer, points)
             with _captured(layer) as outputs:
-                score = self._scores(points)
-            gradient, full = torch.autograd.grad(
-                score.sum(), (outputs[0], points), retain_graph=True
-            )
+                self.module(points.requires_grad_())
             chosen = torch.zeros_like(gradient)
-            index = neurons if isinstance(neurons, tuple) else (neurons,)
-            chosen[(slice(None), *index)] = gradient[(slice(None), *index)]
-            (pulled,) = torch.autograd.grad(outputs[0], points, chosen)
-            return pulled * direction, self._slope(full)
+            chosen[index] = gradient[index]
+            (pulled,) = torch.autograd.grad(outputs[0], points, chosen, materialize_grads=True)
+            return pulled * self._direction, slopes
 
-        return self._integral(rate)
+        return self._integral(rate, layer)
 
     def internal_influence(self, layer: nn.Module) -> PathAttribution:
         """The mean gradient of the score by every neuron of the layer (eq. 4)."""
-        return self._integral(lambda alphas: self._gradient(layer, self._points(alphas)))
+
+        def rate(alphas: Tensor) -> tuple[Tensor, Tensor]:
+            gradient, _, slopes = self._at(layer, self._points(alphas))
+            return gradient, slopes
+
+        return self._integral(rate, layer)
 
     def integrated_gradients(self) -> PathAttribution:
         """The integrated gradient of every input (eq. 1)."""
 
         def rate(alphas: Tensor) -> tuple[Tensor, Tensor]:
             points = self._points(alphas).requires_grad_()
-            (gradient,) = torch.autograd.grad(self._scores(points).sum(), points)
-            return gradient * self._direction, self._slope(gradient)
+            (gradient,) = torch.autograd.grad(self._differentiable(points).sum(), points)
+            return gradient * self._direction, self._slope(gradient)[:, None]
 
         return self._checked(self._integral(rate))
 
@@ -162,40 +168,72 @@ class StraightPath:
             )
         return scores
 
-    def _gradient(self, layer: nn.Module, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The score's gradient by the layer's output, and its slope along the path."""
+    def _differentiable(self, points: Tensor) -> Tensor:
+        score = self._scores(points)
+        if not score.requires_grad:
+            raise ValueError(
+                "`score` has no gradient by the input: it is constant, or the module detaches it."
+            )
+        return score
+
+    def _at(self, layer: nn.Module, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The score's gradient by the layer's output, that output's slope along the path, and the
+        slopes of all witnesses."""
+        points.requires_grad_()
         with _captured(layer) as outputs:
-            score = self._scores(points.requires_grad_())
+            score = self._differentiable(points)
         gradient, full = torch.autograd.grad(
             score.sum(), (outputs[0], points), materialize_grads=True
         )
-        return gradient, self._slope(full)
+        with torch.no_grad(), forward_ad.dual_level(), _captured(layer) as outputs:
+            direction = self._direction.expand_as(points).clone()
+            self.module(forward_ad.make_dual(points.detach(), direction))
+            tangent = forward_ad.unpack_dual(outputs[0]).tangent
+        if tangent is None:
+            tangent = torch.zeros_like(gradient)
+        slopes = torch.cat([self._slope(full)[:, None], tangent.flatten(1)], dim=1)
+        return gradient, tangent, slopes
 
     def _slope(self, gradient: Float[Tensor, points * shape]) -> Float[Tensor, " points"]:
         return (gradient * self._direction).flatten(1).sum(dim=1)
 
-    def _integral(self, rate: Rate) -> PathAttribution:
-        def scores(alphas: Tensor) -> Tensor:
-            with torch.no_grad():
-                parts = alphas.split(self.batch_size)
-                return torch.cat([self._scores(self._points(part)) for part in parts])
+    def _integral(self, rate: Rate, layer: nn.Module | None = None) -> PathAttribution:
+        @torch.no_grad()
+        def witnesses(alphas: Tensor) -> Tensor:
+            """The score, and the layer's neurons if there is a layer, (points, witnesses)."""
+            parts = []
+            for part in alphas.split(self.batch_size):
+                if layer is None:
+                    parts.append(self._scores(self._points(part))[:, None])
+                    continue
+                with _captured(layer) as outputs:
+                    scores = self._scores(self._points(part))
+                parts.append(torch.cat([scores[:, None], outputs[0].flatten(1)], dim=1))
+            return torch.cat(parts)
 
-        values, error, evaluations, settled = _adaptive(
-            rate, scores, self.tolerance, self.max_evaluations, self.batch_size
+        start, end = witnesses(torch.tensor([0.0, 1.0], dtype=torch.float64))[:, 0].tolist()
+        rounding = self._rounding(max(1.0, abs(start), abs(end)))
+        tolerance = max(self.tolerance, rounding)
+        values, error, evaluations = _adaptive(
+            rate, witnesses, tolerance, self.max_evaluations, self.batch_size
         )
+        settled = error <= tolerance
         if not settled:
             warnings.warn(
                 f"After {evaluations:,} evaluations the integral still moves by {error:.1e} "
-                f"(`tolerance` is {self.tolerance:.1e}); raise `max_evaluations` or run the "
+                f"(tolerance {tolerance:.1e}); raise `max_evaluations` or run the "
                 "module in float64.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        ends = scores(torch.tensor([0.0, 1.0], dtype=torch.float64))
-        return PathAttribution(values, error, float(ends[1]), float(ends[0]), evaluations, settled)
+        return PathAttribution(values, error, end, start, evaluations, settled)
+
+    def _rounding(self, size: float) -> float:
+        return _ROUNDING * torch.finfo(self.input.dtype).eps * size
 
     def _checked(self, result: PathAttribution) -> PathAttribution:
-        if result.converged and abs(result.delta) > 10 * self.tolerance:
+        rounding = self._rounding(float(result.values.abs().sum()))
+        if result.converged and abs(result.delta) > 10 * max(self.tolerance, rounding):
             warnings.warn(
                 f"The values miss the difference of the scores by {result.delta:.1e}: the score "
                 "jumps on the way, or is reached by paths around the layer.",
@@ -229,57 +267,62 @@ def _captured(layer: nn.Module) -> Iterator[list[Tensor]]:
 
 def _adaptive(
     rate: Rate,
-    score: Callable[[Tensor], Tensor],
+    witnesses: Callable[[Tensor], Tensor],
     tolerance: float,
     max_evaluations: int,
     batch_size: int,
-) -> tuple[Tensor, float, int, bool]:
-    """∫ rate from 0 to 1: the value, its error, the points used, and whether it settled.
+) -> tuple[Tensor, float, int]:
+    """∫ rate from 0 to 1: the value, its error, and the points used.
 
-    The error is the change that each interval's last halving made, or what its slopes miss of
-    the score's rise if that is more (a kink between the nodes shows only there), added up.
+    The error of an interval is the change that its last halving made, or what the slopes of a
+    witness miss of its rise if that is more.
     """
     nodes, shares = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(_NODES))
     nodes, shares = (nodes + 1) / 2, shares / 2
 
     def estimates(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        """The integrals of the rate and of the slope on each interval."""
+        """The integrals of the rate and of the slopes on each interval."""
         alphas = low[:, None] + (high - low)[:, None] * nodes
         parts = [rate(part) for part in alphas.flatten().split(batch_size)]
         rates = torch.cat([rates for rates, _ in parts]).unflatten(0, alphas.shape)
-        slopes = torch.cat([slopes for _, slopes in parts]).view_as(alphas)
+        slopes = torch.cat([slopes for _, slopes in parts]).unflatten(0, alphas.shape)
         weights = (shares * (high - low)[:, None]).to(rates.dtype)
-        return torch.einsum("in,in...->i...", weights, rates), (weights * slopes).sum(dim=1)
+        return (
+            torch.einsum("in,in...->i...", weights, rates),
+            torch.einsum("in,inw->iw", weights, slopes),
+        )
 
-    low, high = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    edges = torch.linspace(0, 1, _INTERVALS + 1, dtype=torch.float64)
+    low, high = edges[:-1], edges[1:]
     coarse, _ = estimates(low, high)
-    at_low, at_high = score(low), score(high)
-    total, error, evaluations = torch.zeros_like(coarse[0]), 0.0, _NODES + 2
-    while len(low) and evaluations < max_evaluations:
+    at_edges = witnesses(edges)
+    at_low, at_high = at_edges[:-1], at_edges[1:]
+    quiet = torch.zeros(len(low), dtype=torch.bool)  # whether the halving before changed nothing
+    doubt = torch.full((len(low),), torch.inf, dtype=torch.float64)
+    total, error, evaluations = torch.zeros_like(coarse[0]), 0.0, len(low) * _NODES + len(edges)
+    while len(low) and evaluations + (cost := (2 * _NODES + 1) * len(low)) <= max_evaluations:
+        evaluations += cost
         middle = (low + high) / 2
-        at_middle = score(middle)
-        fine, rises = estimates(torch.cat([low, middle]), torch.cat([middle, high]))
-        evaluations += (2 * _NODES + 1) * len(low)
-        (left, right), (left_rise, right_rise) = fine.chunk(2), rises.chunk(2)
+        at_middle = witnesses(middle)
+        halves, rises = estimates(torch.cat([low, middle]), torch.cat([middle, high]))
+        (left, right), (left_rise, right_rise) = halves.chunk(2), rises.chunk(2)
         change = (left + right - coarse).flatten(1).abs().amax(dim=1)
-        missed = (left_rise - (at_middle - at_low)).abs() + (
-            right_rise - (at_high - at_middle)
-        ).abs()
+        missed = torch.maximum(
+            (left_rise - (at_middle - at_low)).abs().amax(dim=1),
+            (right_rise - (at_high - at_middle)).abs().amax(dim=1),
+        )
         doubt = torch.maximum(change, missed).double()
         # Many kinks may share the tolerance; their intervals are a small part of all.
-        settled = (doubt <= tolerance / 1024) | (high - low < _SHORTEST)
-        total = total + (left + right)[settled].sum(dim=0)
-        error += float(doubt[settled].sum())
-        open_ = ~settled
-        coarse = torch.cat([left[open_], right[open_]])
+        still = doubt <= tolerance / 1024
+        done = (still & quiet) | (high - low < _SHORTEST)
+        total = total + (left + right)[done].sum(dim=0)
+        error += float(doubt[done].sum())
+        more = ~done
+        coarse = torch.cat([left[more], right[more]])
         at_low, at_high = (
-            torch.cat([at_low[open_], at_middle[open_]]),
-            torch.cat([at_middle[open_], at_high[open_]]),
+            torch.cat([at_low[more], at_middle[more]]),
+            torch.cat([at_middle[more], at_high[more]]),
         )
-        low, high = (
-            torch.cat([low[open_], middle[open_]]),
-            torch.cat([middle[open_], high[open_]]),
-        )
-    if len(low):
-        total, error = total + coarse.sum(dim=0), float("inf")
-    return total, error, evaluations, error <= tolerance
+        low, high = torch.cat([low[more], middle[more]]), torch.cat([middle[more], high[more]])
+        quiet, doubt = still[more].repeat(2), doubt[more].repeat(2) / 2
+    return total + coarse.sum(dim=0), error + float(doubt.sum()), evaluations

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.attribution.quantity import Quantity
+from textcond.errors import ModelError
 from textcond.model.network import TextCNN
 
 
@@ -83,7 +84,10 @@ def integrate(
 ) -> PathIntegrals:
     """The integrals for each text of a batch, given its filters' strengths m_f."""
     bias = head.filter_bias
-    on_at_start = (bias > 0) | ((bias == 0) & (strengths > 0))  # just after α = 0
+    logits = head.logits(head.units(functional.relu(bias + strengths)))
+    if not logits.isfinite().all():
+        raise ModelError(f"A logit overflows {logits.dtype}; use float64 or train again.")
+    on_at_start = (bias > 0).expand_as(strengths)
     on_at_end = bias + strengths > 0
     switches = on_at_start != on_at_end
     kinks = torch.where(switches, (-bias / strengths).clamp(0, 1), 1.0)
@@ -103,7 +107,6 @@ def integrate(
         torch.where(on_at_start[:, None, :], before, whole - before),
         whole * (on_at_start & on_at_end)[:, None, :],
     )
-    logits = head.logits(head.units(functional.relu(bias + strengths)))
     return PathIntegrals(
         logits=logits,
         score=quantity.score(logits),

@@ -8,7 +8,6 @@ probabilities is the probability of the first less that of the second.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -67,16 +66,23 @@ class Quantity:
             return start.new_tensor(self.weights).expand_as(start)
         if not self.softmax:
             return start.new_tensor(self.weights) * _sigmoid_slope(start, end)
+        return self._integrated(start.flatten(0, -2), end.flatten(0, -2)).view_as(start)
+
+    def _integrated(
+        self, start: Float[Tensor, "pieces outputs"], end: Float[Tensor, "pieces outputs"]
+    ) -> Float[Tensor, "pieces outputs"]:
+        """Gauss-Legendre on panels short enough for the softmax, as many as each piece needs."""
         steps = end - start
-        steepest = float((steps.amax(-1) - steps.amin(-1)).max())
-        panels = max(1, math.ceil(steepest / _PANEL))
-        nodes, shares = np.polynomial.legendre.leggauss(_NODES)
+        panels = ((steps.amax(-1) - steps.amin(-1)) / _PANEL).ceil().clamp(min=1).long()
+        piece = torch.arange(len(panels)).repeat_interleave(panels)
+        index = torch.arange(len(piece)) - (panels.cumsum(0) - panels)[piece]
+        share = (1 / panels.to(start.dtype))[piece, None]
+        low = start[piece] + steps[piece] * share * index[:, None]
         total = torch.zeros_like(start)
-        for panel in range(panels):
-            for node, share in zip(nodes, shares, strict=True):
-                place = (panel + (node + 1) / 2) / panels
-                total += share / 2 * self.gradient(torch.lerp(start, end, place))
-        return total / panels
+        for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
+            gradient = self.gradient(low + steps[piece] * share * ((node + 1) / 2))
+            total.index_add_(0, piece, gradient * share * (weight / 2))
+        return total
 
     def _read(self, logits: Float[Tensor, "*batch outputs"]) -> Float[Tensor, "*batch outputs"]:
         if self.output == "logit":
@@ -108,5 +114,5 @@ def _sigmoid_slope(start: Tensor, end: Tensor) -> Tensor:
     high, low = torch.maximum(start, end), torch.minimum(start, end)
     gap = high - low
     # σ(high) - σ(low) = σ(high) σ(-low) (1 - exp(low - high))
-    decline = torch.where(gap > 0, -torch.expm1(-gap) / gap.clamp_min(1e-30), 1.0)
+    decline = torch.where(gap > 0, -torch.expm1(-gap) / torch.where(gap > 0, gap, 1.0), 1.0)
     return high.sigmoid() * (-low).sigmoid() * decline

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ import safetensors.torch
 import torch
 
 from textcond.errors import ModelError
-from textcond.model.network import Shape, TextCNN, has_finite_weights
+from textcond.model.network import Shape, TextCNN, has_finite_weights, has_zero_rows
 from textcond.text.vocabulary import Vocabulary
 
 POLARITY_HEADS = ("positive", "negative")
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.txt"
 METRICS, CARD = "metrics.json", "README.md"
 _FORMAT = "textcond-1"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _RETRAIN = "train or copy the model again"
 
 
@@ -74,11 +75,9 @@ def load(name: str | Path) -> Model:
     config_bytes, config = _read_config(folder)
     try:
         shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
-        outputs, softmax, sums = tuple(config["outputs"]), config["softmax"], config["sha256"]
-        if not all(isinstance(name, str) for name in outputs) or not isinstance(softmax, bool):
-            raise TypeError("`outputs` must be names and `softmax` true or false")
+        outputs, softmax = _outputs(config)
+        expected = {file: str(config["sha256"][file]) for file in (WEIGHTS, VOCABULARY)}
         details = {key: config.get(key) for key in ("recipe", "data", "vectors")}
-        expected = {file: sums[file] for file in (WEIGHTS, VOCABULARY)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{folder / CONFIG} is not whole ({type(error).__name__}: {error}); {_RETRAIN}."
@@ -124,8 +123,9 @@ def save(
         "sha256": {file: _sha256(temporary / file) for file in (WEIGHTS, VOCABULARY)},
     }
     (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-    (temporary / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+    (temporary / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     (temporary / CARD).write_text(card)
+    load(temporary)  # what cannot be loaded replaces nothing
     for path in temporary.iterdir():
         path.chmod(0o644)  # safetensors writes for the owner alone
         with path.open("rb") as file:
@@ -176,28 +176,45 @@ def _summary(folder: Path) -> dict[str, Any]:
     return {
         **summary,
         "data": str(config.get("data", "")),
-        "dev_accuracy": metrics.get("dev", {}).get("margin_accuracy"),
-        "test_accuracy": metrics.get("test", {}).get("margin_accuracy"),
+        "dev_accuracy": _margin_accuracy(metrics, "dev"),
+        "test_accuracy": _margin_accuracy(metrics, "test"),
         "hash": _short_hash(content),
     }
+
+
+def _margin_accuracy(metrics: Mapping[str, Any], part: str) -> float | None:
+    figures = metrics.get(part)
+    accuracy = figures.get("margin_accuracy") if isinstance(figures, dict) else None
+    return accuracy if isinstance(accuracy, float) else None
 
 
 def check_name(name: str) -> str:
     """`name` if it can name a model; raises `ModelError` otherwise."""
     if not _NAME.fullmatch(name):
-        raise ModelError(f"`name` is {name!r}; use letters, digits, - and _ only.")
+        raise ModelError(f"`name` is {name!r}; use letters, digits, - and _ only, up to 100.")
     return name
 
 
 def _find(name: str | Path) -> Path:
-    path = Path(name)
-    if path.is_dir():
-        return path
+    # A name first: a folder of data called sst must not hide the model sst.
     folders = {folder.name: folder for folder in model_folders()}
     if str(name) in folders:
         return folders[str(name)]
+    path = Path(name)
+    with suppress(OSError):  # a name too long for a file
+        if path.is_dir():
+            return path
     known = ", ".join(folders) or "none"
     raise ModelError(f"There is no model {str(name)!r}; known are: {known}. Or give a folder.")
+
+
+def _outputs(config: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    names, softmax = config["outputs"], config["softmax"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("`outputs` must be a list of names")
+    if len(set(names)) != len(names) or not isinstance(softmax, bool):
+        raise ValueError("`outputs` must differ and `softmax` must be true or false")
+    return tuple(names), softmax
 
 
 def _short_hash(config: bytes) -> str:
@@ -215,7 +232,7 @@ def _read_config(folder: Path) -> tuple[bytes, dict[str, Any]]:
             f"{folder} is not a textcond model: it has no {CONFIG}. Give a folder that "
             "`textcond train` wrote."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{folder / CONFIG} is not a textcond model's ({type(error).__name__}: {error}); "
             "give a folder that `textcond train` wrote."
@@ -228,11 +245,13 @@ def _read_network(path: Path, shape: Shape) -> TextCNN:
         network = TextCNN(shape)
     try:
         network.load_state_dict(safetensors.torch.load_file(path), assign=True)
-    except (safetensors.SafetensorError, RuntimeError) as error:
+    except (safetensors.SafetensorError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(f"{path} does not fit {CONFIG} ({reason}); {_RETRAIN}.") from error
     if not has_finite_weights(network):
         raise ModelError(f"{path} holds weights that are not finite; {_RETRAIN}.")
+    if not has_zero_rows(network):
+        raise ModelError(f"{path} embeds padding or the unknown word, not as zero; {_RETRAIN}.")
     return network.eval()
 
 
@@ -241,9 +260,11 @@ def _read_metrics(path: Path) -> dict[str, Any]:
         metrics = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON ({error}); {_RETRAIN}.") from error
-    return dict(metrics)
+    if not isinstance(metrics, dict):
+        raise ModelError(f"{path} is not an object of figures; {_RETRAIN}.")
+    return metrics
 
 
 def _check_sum(path: Path, expected: str) -> None:

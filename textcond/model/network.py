@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textcond.text.vocabulary import PADDING_ID
+from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,12 @@ class Shape:
 
     def __post_init__(self) -> None:
         sizes = (self.words, self.outputs, self.dimensions, self.filters_per_width, self.hidden)
+        if any(type(size) is not int for size in sizes + self.widths):
+            raise ValueError("every size must be a whole number.")
         if not self.widths or min(sizes + self.widths) < 1:
-            raise ValueError(f"every size of {self} must be at least 1.")
+            raise ValueError("every size must be at least 1.")
+        if len(self.widths) > 100 or max(sizes + self.widths) > 10**8:
+            raise ValueError("a size is beyond 100 widths or 100,000,000.")
 
     @property
     def filters(self) -> int:
@@ -118,6 +122,11 @@ class FromEmbedding(nn.Module):
         if lengths is None:
             lengths = torch.full((len(embedded),), embedded.shape[1])
         return self.network.classify(self.network.pool(embedded, lengths))
+
+
+def has_zero_rows(network: TextCNN) -> bool:
+    """Whether padding and the unknown word embed to zero, the baseline."""
+    return not network.embedding.weight[[PADDING_ID, UNKNOWN_ID]].any()
 
 
 def has_finite_weights(module: nn.Module) -> bool:

@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from textcond.errors import TrainingError
 from textcond.model.batches import Examples
-from textcond.model.evaluation import accuracies, predict_logits
-from textcond.model.network import Shape, TextCNN
+from textcond.model.evaluation import accuracies, is_polar, predict_logits
+from textcond.model.network import Shape, TextCNN, has_finite_weights
 from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary, WordVectors
 
 History = list[dict[str, float | int]]
@@ -52,7 +52,9 @@ class Recipe:
         for name in ("dropout", "averaging"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be in [0, 1).")
-        if self.learning_rate <= 0:
+        if not 0 <= self.seed <= 10**9:
+            raise TrainingError(f"`seed` is {self.seed}; it must be from 0 to 1,000,000,000.")
+        if not 0 < self.learning_rate < float("inf"):
             raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")
 
 
@@ -129,15 +131,18 @@ def train(
     With `checkpoint` the run is saved to that file after every epoch, and goes on from it if
     it is there. The same arguments give the same bits on one machine.
 
-    Raises `TrainingError` if the checkpoint belongs to another run or the loss is not finite.
+    Raises `TrainingError` if the checkpoint belongs to another run, the dev part has no polar
+    text, or the loss or a weight is not finite.
     """
+    if not is_polar(dev_examples.targets).any():
+        raise TrainingError("The dev part has no positive or negative text to choose the epoch by.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = initial_network(vocabulary, vectors, train_examples, recipe)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
         run = _Run(network, copy.deepcopy(network), optimizer)
         if checkpoint is not None:
-            identity = _identity(train_examples, dev_examples, vocabulary, recipe)
+            identity = _identity(train_examples, dev_examples, network, vocabulary, recipe)
             _restore(run, checkpoint, identity)
         while not run.finished(recipe):
             _epoch(run, train_examples, recipe, watch)
@@ -200,9 +205,9 @@ def _epoch(
                 seconds_left=seconds * batches_left,
             )
         )
-    if not np.isfinite(total):
+    if not np.isfinite(total) or not has_finite_weights(run.network):
         raise TrainingError(
-            f"The loss of epoch {epoch} is not finite; lower `learning_rate` "
+            f"The loss or a weight of epoch {epoch} is not finite; lower `learning_rate` "
             f"({recipe.learning_rate}) and check the vectors."
         )
     run.history.append({"epoch": epoch, "loss": total / batches})
@@ -223,9 +228,12 @@ def _measure(run: _Run, dev_examples: Examples) -> None:
         run.best = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
 
 
-def _identity(train: Examples, dev: Examples, vocabulary: Vocabulary, recipe: Recipe) -> str:
+def _identity(
+    train: Examples, dev: Examples, network: TextCNN, vocabulary: Vocabulary, recipe: Recipe
+) -> str:
     """What must be the same for a checkpoint to go on."""
     digest = hashlib.sha256("\n".join(vocabulary.words).encode())
+    digest.update(network.embedding.weight.detach().numpy().tobytes())  # the vectors
     for part in (train, dev):
         digest.update(part.ids.tobytes() + part.starts.tobytes() + part.targets.numpy().tobytes())
     return json.dumps([asdict(recipe), digest.hexdigest(), torch.__version__])

@@ -5,10 +5,12 @@ Stands on torchtext's `Vocab` and `Vectors`, which nothing else in the library i
 
 from __future__ import annotations
 
+import io
 import ssl
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,16 +115,22 @@ def _read_vectors(path: Path) -> WordVectors:
     # torchtext turns the verification of certificates off for the whole process.
     context = ssl._create_default_https_context
     try:
-        with tempfile.TemporaryDirectory() as cache:
+        with tempfile.TemporaryDirectory() as cache, redirect_stderr(io.StringIO()):  # its bar
             vectors = Vectors(str(path), cache=cache)
         if vectors.vectors is None or not len(vectors.itos):
             raise ValueError("no vectors in it")
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise VectorsError(
             f"`vectors`: {path} is not in GloVe's format, a word and its numbers a line."
         ) from error
     finally:
         ssl._create_default_https_context = context
+    broken = (~vectors.vectors.isfinite().all(dim=1)).nonzero()
+    if len(broken):
+        raise VectorsError(
+            f"`vectors`: {path} has a vector for {vectors.itos[int(broken[0])]!r} that is not "
+            "finite; mend or remove the line."
+        )
     return WordVectors(vectors.itos, vectors.vectors.numpy(), path.name)
 
 
@@ -135,6 +143,8 @@ def build_vocabulary(
     words that the training text lacks, and their pretrained vectors say much about them.
     """
     counts = Counter(token.lower() for tokens in token_lists for token in tokens)
+    for special in (PADDING, UNKNOWN):
+        del counts[special]
     words = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     known = set(words) | {PADDING, UNKNOWN}
     for word in vectors.words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -202,12 +203,19 @@ def test_evaluate_sst(run: Run, treebank: Path) -> None:
         (["explain", "good", "--output", "odds"], "`output` is 'odds'; it can be logit or"),
         (["filters", "this is good", "--pattern", "not bad"], "`pattern` 'not bad' is not in"),
         (["filters", "this is good", "--pattern", ""], "`pattern` is empty; give at least one"),
+        (["filters", "good", "--pattern", "a\x01"], "`pattern` has the control character U+0001"),
+        (["explain", "good", "--top", "-1"], "Invalid value for '--top'"),
+        (["explain", "-5 stars"], "No such option: -5"),
+        (["explain"], "Missing argument 'text'."),
+        (["nosuch"], "No such command 'nosuch'."),
+        (["train", "--name", "n" * 300], "use letters, digits, - and _ only, up to 100."),
+        (["explain", "good", "--model", "n" * 5_000], "There is no model 'nnn"),
         (["evaluate", "--data-dir", "."], "There is no test.txt in .; give `--data-dir`"),
         (["evaluate", "--data", "yelp"], "`data` is 'yelp'; it can be sst,"),
         (["evaluate", "--split", "all", "--data-dir", "."], "`split` is 'all'; SST has train,"),
         (["evaluate", "--data", "none.csv"], "There is no file none.csv; check the path."),
         (["train", "--name", "new", "--data-dir", "."], "There is no train.txt in .; give"),
-        (["train", "--name", "a/b"], "`name` is 'a/b'; use letters, digits, - and _ only."),
+        (["train", "--name", "a/b"], "`name` is 'a/b'; use letters, digits, - and _ only, up"),
         (["train", "--name", "new", "--epochs", "0"], "`epochs` is 0; it must be at least 1."),
     ],
 )
@@ -240,6 +248,43 @@ def test_broken_trees(run: Run, in_folder: Path, trees: str, message: str) -> No
     code, _, err = run("evaluate", "--data-dir", ".")
     assert (code, err.count("\n")) == (2, 1)
     assert message in err
+
+
+def test_a_corrupt_zip(run: Run, in_folder: Path) -> None:
+    path = in_folder / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("trees/test.txt", "(3 (2 a) (2 b))\n" * 100)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 0xFF
+    path.write_bytes(content)
+    code, _, err = run("evaluate", "--data-dir", "a.zip")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a.zip cannot be read" in err
+
+
+def test_a_terminal_without_unicode(in_folder: Path) -> None:
+    program = [sys.executable, "-m", "textcond", "explain", "a café in a good film"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for options in ([], ["--json"]):
+        done = subprocess.run(
+            [*program, *options], env=environment, capture_output=True, check=True
+        )
+        assert b"caf\\" in done.stdout
+
+
+def test_neutral_texts_only(run: Run, in_folder: Path) -> None:
+    (in_folder / "own.csv").write_text("text,label\na film,neutral\n")
+    code, out, _ = run("evaluate", "--data", "own.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["margin_accuracy"] is None
+    assert run("evaluate", "--data", "own.csv")[0] == 0
+
+
+def test_an_unknown_word_in_the_pattern(run: Run) -> None:
+    arguments = ("filters", "a qwrtz good film", "--pattern", "qwrtz good", "--json", "--top", "0")
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert json.loads(out)["filters"]
 
 
 def test_a_zip_of_something_else(run: Run, in_folder: Path) -> None:

@@ -5,12 +5,15 @@ Everything heavy is imported inside the commands, so that `--help` comes at once
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from textcond.errors import TextcondError
 
@@ -92,7 +95,9 @@ def train(
                 watch=watch,
             )
     except KeyboardInterrupt:
-        _fail("Stopped. The last whole epoch is kept: go on with `--resume`.", code=130)
+        kept = Path("models", f"{name}.training.pt").exists()
+        remedy = " The last whole epoch is kept: go on with `--resume`." if kept else ""
+        _fail(f"Stopped.{remedy}", code=130)
     answer = {"model": model.name, "model_hash": model.hash, **model.metrics}
     title = f"models/{model.name} ({model.hash}), test part of {data}"
     _print(as_json, answer, lambda: figures_view(title, model.metrics["test"]))
@@ -184,12 +189,23 @@ def models(as_json: AsJson = False) -> None:
 def main() -> None:
     """Run a command; an error that the user can mend is one line and exit code 2."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except TextcondError as error:
         _fail(str(error), code=2)
+    except TyperException as error:
+        # Without a command the help is shown already, and there is no message.
+        message = error.format_message()
+        _fail(f"{message} See `textcond --help`.", code=2) if message else sys.exit(2)
+    except typer.Abort:
+        _fail("Stopped.", code=130)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except OSError as error:
-        place = error.filename or "a file"
+        place = error.filename or "the output"
         _fail(f"{place}: {error.strerror}; check the path, its rights and the disk.", code=2)
+    sys.exit(code or 0)
 
 
 def _fail(message: str, *, code: int) -> None:
@@ -207,12 +223,17 @@ def _read(text: str) -> str:
 
 def _print(as_json: bool, answer: dict[str, Any], view: Any) -> None:
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        plain = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+        print(json.dumps(answer, ensure_ascii=plain, indent=2, allow_nan=False))
     else:
         _console().print(view(), soft_wrap=False)
 
 
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an ASCII terminal shows what it can
+            stream.reconfigure(errors="backslashreplace")
 
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False)

@@ -41,7 +41,7 @@ def test_polar_files(tmp_path: Path, name: str, content: str) -> None:
 
 
 def test_five_classes(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.csv", "text,label\nfine,3\ngreat,4\nso so,neutral\nbad,negative\n")
+    path = write(tmp_path, "a.csv", "text,label\nfine,3\ngreat,4\nso so,2\nbad,1\n")
     dataset = load_file(path)
     assert dataset["label"][:] == [3, 4, 2, 1]
     assert dataset["positive"][:] == [1, 1, 0, 0]
@@ -60,8 +60,16 @@ def test_without_labels(tmp_path: Path) -> None:
         ("a.csv", "sentence\ngood\n", r"a\.csv has no column `text`, only sentence; name the"),
         ("a.csv", "", r"a\.csv has no column `text`, only nothing; name the column"),
         ("a.csv", "text,label\n", r"a\.csv has no rows; give at least one text"),
-        ("a.csv", "text,label\ngood,9\n", r"a\.csv, line 2: the label is '9'; use 0 to 4"),
-        ("a.csv", "text,label\ngood,4\nbad,\n", r"a\.csv, line 3: the label is ''; use 0 to 4"),
+        ("a.csv", "text,label\ngood,9\n", r"a\.csv, line 2: the label is '9'; use only 0 to 4"),
+        (
+            "a.csv",
+            "text,label\ngood,4\nbad,\n",
+            r"a\.csv, line 3: the label is ''; use only 0",
+        ),
+        ("a.csv", "text,label\na,1\nb,neutral\n", r"a\.csv, line 2: the label is '1'; use only"),
+        ("a.csv", 'text,label\n"a,1\n', r"a\.csv is broken .*; mend its quotes"),
+        ("a.txt", "good " * 20_001, r"a\.txt, line 1: the text has 20,001 tokens; the limit is"),
+        ("a.jsonl", '{"text": "\\ud800"}\n', r"a\.jsonl, line 1: not an object with `text`"),
         ("a.csv", "text,label\na,b,c\n", r"a\.csv, line 2: the row does not have as many fields"),
         ("a.csv", "text,label\n ,1\n", r"a\.csv, line 2: the text is empty; remove the row"),
         ("a.jsonl", '{"text": "a"}\n{"text"\n', r"a\.jsonl, line 2: not an object with `text`"),

@@ -124,7 +124,7 @@ def test_resume_refuses_another_run(corpus: str) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         build("stopped", corpus, watch=stop)
-    with pytest.raises(TrainingError, match="belongs to a run with another recipe or other data"):
+    with pytest.raises(TrainingError, match="belongs to a run with another recipe or other"):
         build("stopped", corpus, recipe=Recipe(epochs=5), resume=True)
     Path("models/stopped.training.pt").write_bytes(b"broken")
     with pytest.raises(TrainingError, match=r"stopped\.training\.pt is damaged .*; remove it"):
@@ -194,7 +194,7 @@ def test_resume_refuses_other_vectors(corpus: str) -> None:
         build("stopped", corpus, watch=stop)
     path = Path("vectors.txt")
     path.write_text(path.read_text().replace("good ", "good 1", 1))
-    with pytest.raises(TrainingError, match="belongs to a run with another recipe or other data"):
+    with pytest.raises(TrainingError, match="belongs to a run with another recipe or other"):
         build("stopped", corpus, resume=True)
 
 

@@ -14,7 +14,7 @@ import torch
 from textcond.attribution.conductance import Conductance, conductance
 from textcond.attribution.inputs import Text, tokens_of
 from textcond.attribution.quantity import MARGIN
-from textcond.errors import PatternError
+from textcond.errors import PatternError, TextError
 from textcond.model.checkpoint import Model
 
 
@@ -131,9 +131,10 @@ def query_filters(
     """
     explanation = explain(model, text, target=target, output=output)
     result = explanation.conductance
-    if isinstance(pattern, str) and not pattern.strip():
-        raise PatternError("`pattern` is empty; give at least one word of the text.")
-    words = tokens_of(pattern)
+    try:
+        words = tokens_of(pattern)
+    except TextError as error:
+        raise PatternError(f"{error}".replace("`text`", "`pattern`")) from error
     spans = _find(words, result.tokens)
     inside = torch.zeros(len(result.tokens), dtype=torch.bool)
     for start, end in spans:
@@ -169,7 +170,8 @@ def _reads(explanation: Explanation, filter: int, span: tuple[int, int]) -> bool
     else:
         covers = start <= span[0] and span[1] <= end
     parts = explanation.conductance.values[max(start, span[0]) : min(end, span[1]), filter]
-    return covers and bool((parts > 0).all() or (parts < 0).all())
+    parts = parts[parts != 0]  # an unknown word pushes neither way
+    return covers and len(parts) > 0 and bool((parts > 0).all() or (parts < 0).all())
 
 
 def _heading(explanation: Explanation) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from textcond.errors import ModelError, TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN, has_finite_weights, has_zero_rows
-from textcond.text.tokenizer import tokenize
+from textcond.text.tokenizer import check_characters, check_length, tokenize
 
 Text = str | Sequence[str]
 """A text as it was written, or its tokens."""
@@ -15,9 +16,14 @@ Text = str | Sequence[str]
 
 def tokens_of(text: Text) -> tuple[str, ...]:
     """The tokens of one text; raises `TextError` if there is none."""
-    tokens = tuple(tokenize(text) if isinstance(text, str) else text)
+    if isinstance(text, str):
+        return tuple(tokenize(text))
+    tokens = tuple(text)
     if not tokens:
         raise TextError("`text` has no tokens; give at least one word.")
+    check_length(len(tokens))
+    for token in tokens:
+        check_characters(token)
     return tokens
 
 
@@ -25,7 +31,7 @@ def encode(model: Model, tokens: Sequence[str]) -> list[int]:
     """Ids of which at least one is a known word; raises `TextError` otherwise."""
     ids = model.vocabulary.encode(tokens)
     if all(model.vocabulary.unknown(tokens)):
-        shown = " ".join(tokens[:5]) + (" ..." if len(tokens) > 5 else "")
+        shown = textwrap.shorten(" ".join(tokens), 60, placeholder=" ...")
         raise TextError(
             f"`text` has no word that the model {model.name!r} knows ({shown!r}); "
             "give English words, or train on text like this."

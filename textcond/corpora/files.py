@@ -18,27 +18,30 @@ from datasets import Dataset
 
 from textcond.corpora.columns import NO_LABEL, five_class_dataset, polar_dataset
 from textcond.errors import CorpusError
-from textcond.text.tokenizer import tokenize_all
+from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
 _POLAR = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
-_FIVE = {"negative": 1, "neutral": 2, "positive": 3, "0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
+_WORDS = {"negative": 1, "neutral": 2, "positive": 3}
+_NUMBERS = {"0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
 _Row = tuple[int, str, str | None]
 """Line number, text, label as written."""
 
 
 def load_file(path: Path) -> Dataset:
     """All rows of the file; raises `CorpusError` for a broken one, naming the line."""
-    if path.suffix not in ENDINGS:
+    if path.suffix.lower() not in ENDINGS:
         raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")
     try:
         # utf-8-sig: spreadsheets write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(_READERS[path.suffix](file, path))
+            rows = list(_READERS[path.suffix.lower()](file, path))
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise CorpusError(f"{path} cannot be read ({error}); save it as UTF-8.") from error
+    except csv.Error as error:
+        raise CorpusError(f"{path} is broken ({error}); mend its quotes.") from error
     if not rows:
         raise CorpusError(f"{path} has no rows; give at least one text.")
     return _dataset(rows, path)
@@ -50,15 +53,22 @@ def _dataset(rows: list[_Row], path: Path) -> Dataset:
     for (number, _, _), words in zip(rows, tokens, strict=True):
         if not words:
             raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+        if len(words) > MAX_TOKENS:
+            raise CorpusError(
+                f"{path}, line {number}: the text has {len(words):,} tokens; the limit is "
+                f"{MAX_TOKENS:,}. Split it."
+            )
     if all(label in _POLAR for _, _, label in rows):
         return polar_dataset(texts, tokens, [_POLAR[label] for _, _, label in rows])
+    # Numbers among words could be of either scale.
+    scale = _WORDS if any(label in _WORDS for _, _, label in rows) else _NUMBERS
     for number, _, label in rows:
-        if label not in _FIVE:
+        if label not in scale:
             raise CorpusError(
-                f"{path}, line {number}: the label is {label!r}; use 0 to 4, or negative, "
-                "neutral, positive, for every row or for none."
+                f"{path}, line {number}: the label is {label!r}; use only 0 to 4, or only "
+                "negative, neutral, positive, for every row or for none."
             )
-    return five_class_dataset(tokens, [_FIVE[str(label)] for _, _, label in rows], texts=texts)
+    return five_class_dataset(tokens, [scale[str(label)] for _, _, label in rows], texts=texts)
 
 
 def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:
@@ -86,6 +96,7 @@ def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:
             text, label = row["text"], row.get("label")
             if not isinstance(text, str):
                 raise TypeError("`text` is not a string")
+            text.encode()  # half a surrogate pair is not text
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorpusError(
                 f"{path}, line {number}: not an object with `text` ({error}); mend the line."

@@ -26,7 +26,7 @@ def load_corpus(data: str, split: str = "train", *, data_dir: Path | None = None
         return load_treebank(split, data_dir=data_dir, unit="phrase")
     if data in ("rotten-tomatoes", "imdb"):
         return load_reviews(data, split)
-    if Path(data).suffix in ENDINGS:
+    if Path(data).suffix.lower() in ENDINGS:
         return load_file(Path(data))
     raise CorpusError(
         f"`data` is {data!r}; it can be {', '.join(NAMES)}, or a file ({', '.join(ENDINGS)})."

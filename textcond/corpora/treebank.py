@@ -8,6 +8,7 @@ trees come from a folder with `train.txt`, `dev.txt` and `test.txt`, from the of
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Literal, cast
 
@@ -65,11 +66,14 @@ def _local_lines(split: str, data_dir: Path) -> tuple[str, list[str]]:
                 member = next((m for m in archive.namelist() if Path(m).name == name), None)
                 if member is None:
                     raise CorpusError(f"{data_dir} holds no {name}; {remedy}.")
-                return f"{data_dir}:{member}", archive.read(member).decode().split("\n")
+                return f"{data_dir}:{member}", archive.read(member).decode("utf-8-sig").split("\n")
         for path in (data_dir / name, data_dir / "trees" / name):
             if path.is_file():
-                return str(path), path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+                return str(path), path.read_text(encoding="utf-8-sig").split("\n")
+    except (
+        *(OSError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error),
+        *(NotImplementedError, RuntimeError),  # unknown compression, encryption
+    ) as error:
         raise CorpusError(f"{data_dir} cannot be read ({error}); {remedy}.") from error
     raise CorpusError(f"There is no {name} in {data_dir}; {remedy}.")
 

@@ -22,7 +22,7 @@ from textcond.text.vocabulary import build_vocabulary, load_vectors
 
 VOCABULARY_SIZE = 50_000
 _LIMITS = """\
-- English only, and best on sentences about films: nothing else was in the training text.
+- English only, and best on text like the training text.
 - A window sees six words at most; what depends on words further apart is out of reach.
 - Words outside the vocabulary embed to zero: they count for nothing, and answers mark them.
 - Words that the training text lacks keep their pretrained vectors, unadjusted.
@@ -52,10 +52,13 @@ def build_model(
     folder = shelf / check_name(name)
     state = shelf / f"{name}.training.pt"
     _check_free(folder, state, resume=resume, overwrite=overwrite)
+    options = {"--vocabulary-size": vocabulary_size, "--vectors": vectors and vectors.name}
     train_rows, dev_rows, test_rows = load_parts(data, data_dir)
     word_vectors = load_vectors(vectors)
     vocabulary = build_vocabulary(train_rows["tokens"], word_vectors, size=vocabulary_size)
     shelf.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        state.unlink(missing_ok=True)
     network, history = train(
         encode_examples(train_rows, vocabulary),
         encode_examples(dev_rows, vocabulary),
@@ -73,7 +76,7 @@ def build_model(
     }
     details = {"data": Path(data).name, "vectors": word_vectors.source, "recipe": asdict(recipe)}
     sizes = {"train": len(train_rows), "dev": len(dev_rows), "test": len(test_rows)}
-    card = model_card(name, details, metrics, sizes, len(vocabulary))
+    card = model_card(name, details, metrics, sizes, len(vocabulary), options)
     model = checkpoint.save(
         folder, network=network, vocabulary=vocabulary, details=details, metrics=metrics, card=card
     )
@@ -87,7 +90,7 @@ def load_parts(data: str, data_dir: Path | None = None) -> tuple[Dataset, Datase
     SST trains on phrases and is measured on sentences. A file is divided 80:10:10 at random,
     always in the same way.
     """
-    if data.endswith(ENDINGS):
+    if data.lower().endswith(ENDINGS):
         rows = labelled_rows(load_corpus(data))
         if len(rows) < 10:
             raise CorpusError(f"{data} has {len(rows)} labelled rows; training takes at least 10.")
@@ -107,14 +110,16 @@ def model_card(
     metrics: Mapping[str, Any],
     sizes: Mapping[str, int],
     words: int,
+    options: Mapping[str, Any],
 ) -> str:
     """The README of a model: data, recipe, command, figures, limits."""
     recipe = details["recipe"]
-    options = [f"--{key.replace('_', '-')} {value}" for key, value in recipe.items()]
+    named = {f"--{key.replace('_', '-')}": value for key, value in recipe.items()} | dict(options)
+    said = [f"{option} {value}" for option, value in named.items() if value is not None]
     command = shlex.join(["textcond", "train", "--data", details["data"], "--name", name])
     rows = [
-        f"| {part} | {figures['margin_accuracy']:.4f} ({figures['polar_texts']}) "
-        f"| {figures['positive_accuracy']:.4f} | {figures['negative_accuracy']:.4f} "
+        f"| {part} | {_shown(figures['margin_accuracy'])} ({figures['polar_texts']}) "
+        f"| {_shown(figures['positive_accuracy'])} | {_shown(figures['negative_accuracy'])} "
         f"| {figures['unknown_tokens']:.4f} |"
         for part, figures in (("dev", metrics["dev"]), ("test", metrics["test"]))
     ]
@@ -135,10 +140,11 @@ def model_card(
             "",
             "## Recipe",
             "",
-            f"    {command} \\\n        {' '.join(options)}",
+            f"    {command} \\\n        {' '.join(said)}",
             "",
-            f"With torch {torch.__version__.split('+')[0]}. SST needs `--data-dir`, the folder of "
-            "its trees; the same command gives the same bits on one machine.",
+            f"With torch {torch.__version__.split('+')[0]} on {torch.get_num_threads()} threads. "
+            "SST needs `--data-dir`, the folder of its trees. The same command gives the same bits "
+            "on one machine with the same number of threads.",
             "",
             "## Figures",
             "",
@@ -153,12 +159,16 @@ def model_card(
     )
 
 
+def _shown(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{accuracy:.4f}"
+
+
 def _check_free(folder: Path, state: Path, *, resume: bool, overwrite: bool) -> None:
     if folder.exists() and not overwrite:
         raise TrainingError(f"{folder} is there already; choose another name, or `--overwrite`.")
-    if state.exists() and overwrite and not resume:
-        state.unlink()
-    if state.exists() and not resume:
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError(f"{folder} is a file; move it, or choose another name.")
+    if state.exists() and not resume and not overwrite:
         raise TrainingError(
             f"{state} holds a run that was stopped: go on with `--resume`, or drop it with "
             "`--overwrite`."

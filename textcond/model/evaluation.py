@@ -35,12 +35,12 @@ def predict_logits(network: TextCNN, examples: Examples) -> Float[Tensor, "texts
 
 def accuracies(
     logits: Float[Tensor, "texts 2"], targets: Float[Tensor, "texts 2"]
-) -> dict[str, float]:
+) -> dict[str, float | int | None]:
     """Accuracy of the positive and the negative head, and of the margin between them.
 
     The heads are asked about every text (is it positive, is it negative: a neutral text is
     neither). The margin is asked about polar texts only; it calls a text positive when the
-    positive logit is the greater.
+    positive logit is the greater. None where there is no such text.
     """
     right = (logits > 0) == (targets > 0)
     polar = is_polar(targets)
@@ -104,5 +104,5 @@ def is_polar(targets: Float[Tensor, "texts 2"]) -> Bool[Tensor, " texts"]:
     return targets[:, 0] != targets[:, 1]
 
 
-def _share(right: Bool[Tensor, " texts"]) -> float:
-    return float(right.double().mean()) if len(right) else float("nan")
+def _share(right: Bool[Tensor, " texts"]) -> float | None:
+    return float(right.double().mean()) if len(right) else None

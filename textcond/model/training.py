@@ -223,7 +223,9 @@ def _average(run: _Run, recipe: Recipe) -> None:
 
 def _measure(run: _Run, dev_examples: Examples) -> None:
     logits = predict_logits(run.average, dev_examples)
-    run.history[-1]["dev_accuracy"] = accuracies(logits, dev_examples.targets)["margin_accuracy"]
+    accuracy = accuracies(logits, dev_examples.targets)["margin_accuracy"]
+    assert accuracy is not None  # `train` asks for polar dev texts
+    run.history[-1]["dev_accuracy"] = accuracy
     if run.best_epoch == len(run.history):
         run.best = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
 
@@ -236,7 +238,9 @@ def _identity(
     digest.update(network.embedding.weight.detach().numpy().tobytes())  # the vectors
     for part in (train, dev):
         digest.update(part.ids.tobytes() + part.starts.tobytes() + part.targets.numpy().tobytes())
-    return json.dumps([asdict(recipe), digest.hexdigest(), torch.__version__])
+    # Another number of threads adds up in another order.
+    machine = [torch.__version__, torch.get_num_threads()]
+    return json.dumps([asdict(recipe), digest.hexdigest(), *machine])
 
 
 def _restore(run: _Run, checkpoint: Path, identity: str) -> None:
@@ -253,8 +257,8 @@ def _restore(run: _Run, checkpoint: Path, identity: str) -> None:
         ) from error
     if known != identity:
         raise TrainingError(
-            f"{checkpoint} belongs to a run with another recipe or other data; "
-            "train without `--resume`, or repeat that run's options."
+            f"{checkpoint} belongs to a run with another recipe or other data, vectors, torch or "
+            "threads; train anew with `--overwrite`, or repeat that run's options."
         )
 
 

@@ -78,7 +78,7 @@ def figures_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
     """Names and numbers in two columns."""
     table = Table(show_header=False, box=None)
     for name, value in figures.items():
-        shown = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+        shown = "-" if value is None else f"{value:{'.4f' if isinstance(value, float) else ','}}"
         table.add_row(name.replace("_", " "), shown)
     return Group(Text(title, style="bold"), table)
 

@@ -45,11 +45,12 @@ def tokenize(text: str) -> list[str]:
     control character stands in the text.
     """
     # Counted before spaCy sees it: each blank-separated piece is one token or more.
-    _check_length(len(text.split()), text)
-    tokens = next(_pieces([_readable(text)]))
+    check_length(len(text.split()))
+    check_characters(text)
+    tokens = next(_pieces([text]))
     if not tokens:
         raise TextError("`text` is empty; give at least one word.")
-    _check_length(len(tokens), text)
+    check_length(len(tokens))
     return tokens
 
 
@@ -76,11 +77,12 @@ def _parts(word: str) -> list[str]:
     return [word[i : i + _LONGEST_WORD] for i in range(0, len(word), _LONGEST_WORD)]
 
 
-def _check_length(count: int, text: str) -> None:
+def check_length(count: int) -> None:
+    """Raise `TextError` for more tokens than `MAX_TOKENS`."""
     if count > MAX_TOKENS:
         raise TextError(
-            f"`text` has at least {count:,} tokens ({len(text):,} characters); the limit is "
-            f"{MAX_TOKENS:,}. Split it into shorter texts."
+            f"`text` has at least {count:,} tokens; the limit is {MAX_TOKENS:,}. Split it into "
+            "shorter texts."
         )
 
 
@@ -91,14 +93,14 @@ def _is_control(character: str) -> bool:
     )
 
 
-def _readable(text: str) -> str:
+def check_characters(text: str) -> None:
+    """Raise `TextError` if a control character stands in the text."""
     for position, character in enumerate(text):
         if _is_control(character):
             raise TextError(
                 f"`text` has the control character U+{ord(character):04X} at position "
                 f"{position}; remove it."
             )
-    return text
 
 
 @cache

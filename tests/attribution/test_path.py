@@ -263,6 +263,8 @@ def test_refuses_what_has_no_gradient(three_layers: nn.Sequential) -> None:
     words = torch.tensor([1, 2, 3])
     with pytest.raises(ValueError, match=r"`input` has the type torch\.int64; give real numbers"):
         StraightPath(three_layers, words, first_output)
+    with pytest.raises(ValueError, match="`input` holds numbers that are not finite"):
+        path(three_layers, float("nan"), 0, 0)
     cut = network(lambda x: x.detach() * 2)
     with pytest.raises(ValueError, match="it is constant, or the module detaches it"):
         path(cut, 1.0).conductance(cut[0])

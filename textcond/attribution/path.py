@@ -85,6 +85,8 @@ class StraightPath:
                 f"`input` has the type {self.input.dtype}; give real numbers, for words their "
                 "embeddings."
             )
+        if not self.input.isfinite().all():
+            raise ValueError("`input` holds numbers that are not finite.")
         if any(part.training for part in self.module.modules()):
             raise ModelError("The module is in training mode; call `module.eval()` first.")
         if not has_finite_weights(self.module):
@@ -99,7 +101,8 @@ class StraightPath:
         """The conductance of every neuron of the layer (eq. 3), in the layer's own shape.
 
         Adds up to the difference of the scores if the layer cuts the network; where other
-        paths lead around it, a `ConvergenceWarning` says how much is missing.
+        paths lead around it, a `ConvergenceWarning` says how much is missing. Every operation
+        below the layer needs a forward-mode derivative, which torch's fused attention lacks.
         """
 
         def rate(alphas: Tensor) -> tuple[Tensor, Tensor]:
@@ -282,21 +285,26 @@ def _adaptive(
 
     def estimates(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """The integrals of the rate and of the slopes on each interval."""
-        alphas = low[:, None] + (high - low)[:, None] * nodes
-        parts = [rate(part) for part in alphas.flatten().split(batch_size)]
-        rates = torch.cat([rates for rates, _ in parts]).unflatten(0, alphas.shape)
-        slopes = torch.cat([slopes for _, slopes in parts]).unflatten(0, alphas.shape)
-        weights = (shares * (high - low)[:, None]).to(rates.dtype)
-        return (
-            torch.einsum("in,in...->i...", weights, rates),
-            torch.einsum("in,inw->iw", weights, slopes),
-        )
+        parts = []
+        size = max(1, batch_size // _NODES)
+        for start, length in zip(low.split(size), (high - low).split(size), strict=True):
+            alphas = start[:, None] + length[:, None] * nodes  # (intervals, nodes)
+            rates, slopes = rate(alphas.flatten())
+            weights = (shares * length[:, None]).to(rates.dtype)
+            parts.append(
+                (
+                    torch.einsum("in,in...->i...", weights, rates.unflatten(0, alphas.shape)),
+                    torch.einsum("in,inw->iw", weights, slopes.unflatten(0, alphas.shape)),
+                )
+            )
+        return torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts])
 
     edges = torch.linspace(0, 1, _INTERVALS + 1, dtype=torch.float64)
     low, high = edges[:-1], edges[1:]
     coarse, _ = estimates(low, high)
     at_edges = witnesses(edges)
     at_low, at_high = at_edges[:-1], at_edges[1:]
+    noise = 16 * torch.finfo(at_edges.dtype).eps * at_edges.abs().amax(dim=0)  # of each witness
     quiet = torch.zeros(len(low), dtype=torch.bool)  # whether the halving before changed nothing
     doubt = torch.full((len(low),), torch.inf, dtype=torch.float64)
     total, error, evaluations = torch.zeros_like(coarse[0]), 0.0, len(low) * _NODES + len(edges)
@@ -308,9 +316,9 @@ def _adaptive(
         (left, right), (left_rise, right_rise) = halves.chunk(2), rises.chunk(2)
         change = (left + right - coarse).flatten(1).abs().amax(dim=1)
         missed = torch.maximum(
-            (left_rise - (at_middle - at_low)).abs().amax(dim=1),
-            (right_rise - (at_high - at_middle)).abs().amax(dim=1),
-        )
+            (left_rise - (at_middle - at_low)).abs() - noise,
+            (right_rise - (at_high - at_middle)).abs() - noise,
+        ).amax(dim=1)
         doubt = torch.maximum(change, missed).double()
         # Many kinks may share the tolerance; their intervals are a small part of all.
         still = doubt <= tolerance / 1024

@@ -29,6 +29,23 @@ def test_imports_go_one_way() -> None:
             assert STAGES.index(imported) <= STAGES.index(stage), f"{path} imports {imported}"
 
 
+def test_every_shape_is_declared() -> None:
+    """A shape without its quotes is an expression that nothing checks."""
+    shapes = [
+        (path.name, node.slice.elts[1])
+        for path in (ROOT / "textcond").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("Float", "Int", "Bool")
+        and isinstance(node.slice, ast.Tuple)
+    ]
+    assert len(shapes) > 50
+    for name, shape in shapes:
+        assert isinstance(shape, ast.Constant), f"{name}, line {shape.lineno}"
+        assert isinstance(shape.value, str), f"{name}, line {shape.lineno}"
+
+
 def test_torchtext_stands_behind_one_module() -> None:
     modules = (ROOT / "textcond").rglob("*.py")
     users = [path.name for path in modules if "torchtext" in _imported_packages(path)]

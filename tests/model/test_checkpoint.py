@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 
 from tests.conftest import ROOT
 from textcond.errors import ModelError
-from textcond.model.checkpoint import Model, load, model_summaries
+from textcond.model.checkpoint import Model, load, model_summaries, save
 from textcond.text.vocabulary import Vocabulary
 
 
@@ -138,6 +139,17 @@ def test_weights_that_are_not_finite(copy: Path) -> None:
     edit_config(copy, sha256={**sums, path.name: _sha256(path)})
     with pytest.raises(ModelError, match="holds weights that are not finite"):
         load(copy)
+
+
+def test_what_cannot_be_loaded_replaces_nothing(tmp_path: Path, sst: Model, copy: Path) -> None:
+    network = deepcopy(sst.network)
+    with torch.no_grad():
+        network.hidden.bias[0] = float("nan")
+    content = {"vocabulary": sst.vocabulary, "details": {}, "metrics": {}, "card": ""}
+    with pytest.raises(ModelError, match="holds weights that are not finite"):
+        save(copy, network=network, **content)
+    assert load(copy).hash == sst.hash
+    assert [path.name for path in tmp_path.iterdir()] == [copy.name]
 
 
 def test_a_vocabulary_of_another_model(sst: Model) -> None:

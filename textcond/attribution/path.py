@@ -158,11 +158,11 @@ class StraightPath:
     def _direction(self) -> Tensor:
         return self.input - self._start
 
-    def _points(self, alphas: Float[Tensor, " points"]) -> Float[Tensor, points * shape]:
+    def _points(self, alphas: Float[Tensor, " points"]) -> Float[Tensor, "points *shape"]:
         alphas = alphas.to(self.input.dtype).view(-1, *[1] * self.input.ndim)
         return (self._start + alphas * self._direction).detach()
 
-    def _scores(self, points: Float[Tensor, points * shape]) -> Float[Tensor, " points"]:
+    def _scores(self, points: Float[Tensor, "points *shape"]) -> Float[Tensor, " points"]:
         scores = self.score(self.module(points))
         if scores.shape != (len(points),):
             raise ValueError(
@@ -197,7 +197,7 @@ class StraightPath:
         slopes = torch.cat([self._slope(full)[:, None], tangent.flatten(1)], dim=1)
         return gradient, tangent, slopes
 
-    def _slope(self, gradient: Float[Tensor, points * shape]) -> Float[Tensor, " points"]:
+    def _slope(self, gradient: Float[Tensor, "points *shape"]) -> Float[Tensor, " points"]:
         return (gradient * self._direction).flatten(1).sum(dim=1)
 
     def _integral(self, rate: Rate, layer: nn.Module | None = None) -> PathAttribution:

@@ -125,7 +125,11 @@ def save(
     (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     (temporary / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     (temporary / CARD).write_text(card)
-    load(temporary)  # what cannot be loaded replaces nothing
+    try:
+        load(temporary)
+    except ModelError:  # what cannot be loaded replaces nothing
+        shutil.rmtree(temporary)
+        raise
     for path in temporary.iterdir():
         path.chmod(0o644)  # safetensors writes for the owner alone
         with path.open("rb") as file:

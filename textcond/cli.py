@@ -50,16 +50,27 @@ def train(
         typer.Option(help="sst, rotten-tomatoes, imdb, or a csv, tsv, jsonl file with labels."),
     ] = "sst",
     data_dir: DataDir = None,
+    pretrain: Annotated[
+        str | None, typer.Option(help="A corpus to pretrain on: imdb-sentences for film reviews.")
+    ] = None,
     vectors: Annotated[
         Path | None, typer.Option(help="Word vectors in GloVe's format; else GloVe 6B 50d.")
     ] = None,
     vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
-    epochs: Annotated[int, typer.Option(help="At most.")] = 8,
+    pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
+    epochs: Annotated[int, typer.Option(help="At most.")] = 10,
     patience: Annotated[int, typer.Option(help="Epochs without a better dev accuracy.")] = 3,
     batch_size: Annotated[int, typer.Option(help="Texts a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
     dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
     averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
+    softness: Annotated[float, typer.Option(help="Of the targets of weaker labels.")] = 0.2,
+    substitutions: Annotated[
+        float, typer.Option(help="SST: new phrases made from its trees, for each of its own.")
+    ] = 1.0,
+    negations: Annotated[
+        float, typer.Option(help="SST: new negated phrases, for each of its own.")
+    ] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     overwrite: Annotated[
@@ -69,16 +80,20 @@ def train(
 ) -> None:
     """Train a model, evaluate it, save it with its card."""
     from textcond.model.building import build_model
-    from textcond.model.training import Recipe
+    from textcond.model.recipe import Recipe
     from textcond.report.console import figures_view, training_progress
 
     recipe = Recipe(
+        pretraining_epochs=pretraining_epochs,
         epochs=epochs,
         patience=patience,
         batch_size=batch_size,
         learning_rate=learning_rate,
         dropout=dropout,
         averaging=averaging,
+        softness=softness,
+        substitutions=substitutions,
+        negations=negations,
         seed=seed,
     )
     try:
@@ -88,6 +103,7 @@ def train(
                 data,
                 recipe,
                 data_dir=data_dir,
+                pretrain=pretrain,
                 vectors=vectors,
                 vocabulary_size=vocabulary_size,
                 resume=resume,
@@ -107,21 +123,38 @@ def train(
 def evaluate(
     model: ModelName = "sst",
     data: Annotated[
-        str, typer.Option(help="sst, sst-phrases, rotten-tomatoes, imdb, or a labelled file.")
+        str,
+        typer.Option(
+            help="sst, sst-phrases, sst-negation, minimal-pairs, rotten-tomatoes, imdb, "
+            "imdb-sentences, or a labelled file."
+        ),
     ] = "sst",
-    split: Annotated[str, typer.Option(help="train, dev or test; a file has no parts.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, dev or test, or several: dev+test, the default of sst-negation; "
+            "otherwise test. A file has no parts."
+        ),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy of each head and of the margin."""
-    from textcond.corpora.loading import load_corpus
+    from textcond.corpora.loading import PAIR_NAMES, load_corpus
     from textcond.model.checkpoint import load
-    from textcond.model.evaluation import evaluate as measure, tokenizer_agreement
+    from textcond.model.evaluation import (
+        evaluate as measure,
+        negation_figures,
+        tokenizer_agreement,
+    )
     from textcond.report.console import figures_view
 
     loaded = load(model)
+    split = split or ("dev+test" if data == "sst-negation" else "test")
     dataset = load_corpus(data, split, data_dir=data_dir)
     figures = measure(loaded, dataset)
+    if data in PAIR_NAMES:
+        figures |= negation_figures(loaded, dataset)
     if data == "sst":
         figures |= tokenizer_agreement(dataset)
     answer = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from datasets import Dataset, Features, List, Value
 
@@ -28,28 +29,31 @@ def five_class_dataset(
 
     Without `texts` they are the tokens, joined by blanks.
     """
-    return _dataset(
-        [" ".join(words) for words in tokens] if texts is None else texts,
-        tokens,
-        label=list(labels),
-        positive=[int(label > 2) for label in labels],
-        negative=[int(label < 2) for label in labels],
-    )
+    return Dataset.from_dict(five_class_columns(tokens, labels, texts=texts), features=FEATURES)
+
+
+def five_class_columns(
+    tokens: Sequence[list[str]], labels: Sequence[int], *, texts: Sequence[str] | None = None
+) -> dict[str, list[Any]]:
+    """The columns of `five_class_dataset`, for a dataset that has more of them."""
+    return {
+        "text": [" ".join(words) for words in tokens] if texts is None else list(texts),
+        "tokens": list(tokens),
+        "label": list(labels),
+        "positive": [int(label > 2) for label in labels],
+        "negative": [int(label < 2) for label in labels],
+    }
 
 
 def polar_dataset(
     texts: Sequence[str], tokens: Sequence[list[str]], positive: Sequence[int]
 ) -> Dataset:
     """Rows that are positive (1), negative (0) or without a label, of no known strength."""
-    return _dataset(
-        texts,
-        tokens,
-        label=[NO_LABEL] * len(texts),
-        positive=list(positive),
-        negative=[NO_LABEL if label == NO_LABEL else 1 - label for label in positive],
-    )
-
-
-def _dataset(texts: Sequence[str], tokens: Sequence[list[str]], **labels: list[int]) -> Dataset:
-    columns = {"text": list(texts), "tokens": list(tokens), **labels}
+    columns = {
+        "text": list(texts),
+        "tokens": list(tokens),
+        "label": [NO_LABEL] * len(texts),
+        "positive": list(positive),
+        "negative": [NO_LABEL if label == NO_LABEL else 1 - label for label in positive],
+    }
     return Dataset.from_dict(columns, features=FEATURES)

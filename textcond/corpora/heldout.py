@@ -27,6 +27,11 @@ def heldout_split(text: str) -> HeldOut | None:
     return "dev" if "dev" in splits else None
 
 
+def is_heldout_sentence(text: str) -> bool:
+    """Whether the text is, as a whole, a held-out sentence of SST."""
+    return _digest(_letters(text)) in _digests()
+
+
 def digest_line(split: HeldOut, sentence: str) -> str:
     """The line of `sst_heldout.txt` for one sentence of the treebank."""
     return f"{split} {_digest(_letters(sentence))}"

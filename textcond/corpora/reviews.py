@@ -17,9 +17,10 @@ from pathlib import Path
 from datasets import Dataset
 
 from textcond.corpora.columns import polar_dataset
-from textcond.corpora.heldout import heldout_split
+from textcond.corpora.heldout import heldout_split, is_heldout_sentence
 from textcond.corpora.hub import load_from_hub
 from textcond.errors import CorpusError
+from textcond.text.sentences import split_sentences
 from textcond.text.tokenizer import tokenize_all
 
 SPLITS = ("train", "dev", "test")
@@ -40,6 +41,24 @@ def load_reviews(name: str, split: str) -> Dataset:
     rows = [(text, label) for text, label in _rows(name) if part(text) == split]
     texts = [text for text, _ in rows]
     return polar_dataset(texts, list(tokenize_all(texts)), [label for _, label in rows])
+
+
+def load_review_sentences(split: str) -> Dataset:
+    """The sentences of imdb's documents, each with its document's polarity.
+
+    A sentence that is one of SST's dev and test sentences word for word is left out.
+    """
+    documents = load_reviews("imdb", split)
+    rows = [
+        (" ".join(tokens), tokens, positive)
+        for sentences, positive in zip(
+            split_sentences(documents["tokens"]), documents["positive"], strict=True
+        )
+        for tokens in sentences
+        if not is_heldout_sentence(" ".join(tokens))
+    ]
+    texts, tokens, labels = zip(*rows, strict=True)
+    return polar_dataset(texts, tokens, labels)
 
 
 def _rotten_tomatoes_part(text: str) -> str:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+import numpy as np
 from datasets import Dataset
+from jaxtyping import Int
 from nltk.tree import Tree
 
 from textcond.corpora.columns import five_class_dataset
+from textcond.corpora.heldout import is_heldout_sentence
 from textcond.corpora.hub import load_from_hub
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import plain
@@ -26,11 +30,53 @@ _HUB = "stanfordnlp/sst"
 _HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Every node of every tree of a split, as a span of its tokens; parents before children."""
+
+    tokens: tuple[str, ...]
+    """Of all sentences, one after another."""
+    starts: Int[np.ndarray, " nodes"]
+    ends: Int[np.ndarray, " nodes"]
+    labels: Int[np.ndarray, " nodes"]
+    parents: Int[np.ndarray, " nodes"]
+    """The row of the parent; -1 for a whole sentence."""
+
+    def words(self, node: int) -> tuple[str, ...]:
+        return self.tokens[self.starts[node] : self.ends[node]]
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " nodes"]:
+        lengths: Int[np.ndarray, " nodes"] = self.ends - self.starts
+        return lengths
+
+
+def load_nodes(split: str, *, data_dir: Path | None = None) -> Nodes:
+    """The trees of one split with their inner structure; raises as `load_treebank` does."""
+    tokens: list[str] = []
+    rows: list[tuple[int, int, int, int]] = []
+
+    def add(node: Tree, parent: int) -> None:
+        start, row = len(tokens), len(rows)
+        rows.append((start, 0, cast(int, node.label()), parent))
+        for child in node:
+            if isinstance(child, Tree):
+                add(child, row)
+            else:
+                tokens.append(plain(child))
+        rows[row] = (start, len(tokens), *rows[row][2:])
+
+    for tree in read_trees(split, data_dir=data_dir):
+        add(tree, -1)
+    return Nodes(tuple(tokens), *np.array(rows).T)
+
+
 def load_treebank(split: str, *, data_dir: Path | None = None, unit: Unit = "sentence") -> Dataset:
     """One split as sentences, or as its distinct phrases (every node of every tree).
 
     `data_dir` is the folder or the zip file; without it the hub is asked. A phrase that stands
-    in many trees is one row: the treebank labels each wording once.
+    in many trees is one row: the treebank labels each wording once. The few training phrases
+    that are dev or test sentences too ("No .") are left out.
 
     Raises `CorpusError` if the trees are not there or one of them is broken.
     """
@@ -39,6 +85,8 @@ def load_treebank(split: str, *, data_dir: Path | None = None, unit: Unit = "sen
     rows = [([plain(leaf) for leaf in node.leaves()], cast(int, node.label())) for node in nodes]
     if unit == "phrase":
         rows = list({tuple(tokens): (tokens, label) for tokens, label in rows}.values())
+    if unit == "phrase" and split == "train":
+        rows = [row for row in rows if not is_heldout_sentence(" ".join(row[0]))]
     return five_class_dataset([tokens for tokens, _ in rows], [label for _, label in rows])
 
 

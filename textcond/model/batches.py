@@ -39,6 +39,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def __add__(self, other: Examples) -> Examples:
+        return Examples(
+            np.concatenate([self.ids, other.ids]),
+            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
+            torch.cat([self.targets, other.targets]),
+        )
+
     @property
     def lengths(self) -> Int[np.ndarray, " texts"]:
         return np.diff(self.starts)
@@ -64,6 +71,16 @@ class Examples:
         batches = _chunks(order, batch_size)
         for index in generator.permutation(len(batches)):
             yield self.batch(batches[index])
+
+
+def head_targets(labels: Int[Tensor, " texts"], softness: float) -> Float[Tensor, "texts 2"]:
+    """What the positive and the negative head learn for labels from 0 to 4.
+
+    With softness s the positive head's targets rise from 0 over s/2, s and 1 - s to 1: they keep
+    something of the label's strength. Without, they are 0 or 1, and both 0 for label 2.
+    """
+    steps = torch.tensor([0, softness / 2, softness, 1 - softness, 1])
+    return torch.stack([steps[labels.long()], steps[4 - labels.long()]], dim=1)
 
 
 def _chunks(rows: Int[np.ndarray, " rows"], size: int) -> list[Int[np.ndarray, " chunk"]]:

@@ -77,7 +77,7 @@ def load(name: str | Path) -> Model:
         shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
         outputs, softmax = _outputs(config)
         expected = {file: str(config["sha256"][file]) for file in (WEIGHTS, VOCABULARY)}
-        details = {key: config.get(key) for key in ("recipe", "data", "vectors")}
+        details = {key: config.get(key) for key in ("recipe", "data", "pretraining", "vectors")}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{folder / CONFIG} is not whole ({type(error).__name__}: {error}); {_RETRAIN}."

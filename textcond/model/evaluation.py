@@ -10,9 +10,10 @@ from datasets import Dataset
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.columns import NO_LABEL, five_class_dataset
+from textcond.corpora.negation import KINDS
 from textcond.errors import CorpusError
-from textcond.model.batches import Examples
+from textcond.model.batches import Examples, head_targets
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN
 from textcond.text.tokenizer import tokenize_all
@@ -65,6 +66,47 @@ def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
     return {**figures, "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
 
 
+def negation_figures(model: Model, pairs: Dataset) -> dict[str, float | int | None]:
+    """What a negation does to the margin, on pairs with the columns of `PAIR_FEATURES`.
+
+    `A_below_zero` and `A_above_zero` are shares of the pairs of that kind whose negated phrase
+    is labelled so, `A_below_unnegated` and `A_above_unnegated` of all of that kind. `both_right`
+    is the share of right pairs, with and without the negation, among those of two polar labels.
+    None where there is no such pair.
+    """
+    unnegated = five_class_dataset(pairs["unnegated_tokens"], pairs["unnegated_label"])
+    margin, margin_before = (
+        -predict_logits(model.network, encode_examples(rows, model.vocabulary)).diff(dim=1)[:, 0]
+        for rows in (pairs, unnegated)
+    )
+    label, label_before = torch.tensor(pairs["label"]), torch.tensor(unnegated["label"])
+    rows = {kind: torch.tensor([k == kind for k in pairs["kind"]]) for kind in KINDS}
+    to_negative = rows["negated positive"] & (label < 2)
+    to_positive = rows["negated negative"] & (label > 2)
+    right = (margin > 0) == (label > 2)
+    right_before = (margin_before > 0) == (label_before > 2)
+    return {
+        "pairs": len(pairs),
+        "both_right": _share((right & right_before)[label != 2]),
+        "negated_positives": int(rows["negated positive"].sum()),
+        "negated_positives_below_unnegated": _share(
+            (margin < margin_before)[rows["negated positive"]]
+        ),
+        "negated_positives_labelled_negative": int(to_negative.sum()),
+        "negated_positives_below_zero": _share((margin < 0)[to_negative]),
+        "negated_negatives": int(rows["negated negative"].sum()),
+        "negated_negatives_above_unnegated": _share(
+            (margin > margin_before)[rows["negated negative"]]
+        ),
+        "negated_negatives_labelled_positive": int(to_positive.sum()),
+        "negated_negatives_above_zero": _share((margin > 0)[to_positive]),
+        "kept_positives": int(rows["kept positive"].sum()),
+        "kept_positives_above_zero": _share((margin > 0)[rows["kept positive"]]),
+        "kept_negatives": int(rows["kept negative"].sum()),
+        "kept_negatives_below_zero": _share((margin < 0)[rows["kept negative"]]),
+    }
+
+
 def tokenizer_agreement(dataset: Dataset) -> dict[str, float]:
     """How often the tokenizer, given a treebank's sentences, finds the treebank's tokens.
 
@@ -93,10 +135,16 @@ def labelled_rows(dataset: Dataset) -> Dataset:
     return dataset.select(rows)
 
 
-def encode_examples(dataset: Dataset, vocabulary: Vocabulary) -> Examples:
-    """A labelled corpus as ids, with the targets of the two heads."""
-    targets = torch.tensor([dataset["positive"], dataset["negative"]], dtype=torch.float32)
-    return Examples.encode(dataset["tokens"], targets.T.contiguous(), vocabulary)
+def encode_examples(dataset: Dataset, vocabulary: Vocabulary, *, softness: float = 0.0) -> Examples:
+    """A labelled corpus as ids, with the targets of the two heads.
+
+    Softness is for labels of known strength (`batches.head_targets`).
+    """
+    targets = torch.tensor([dataset["positive"], dataset["negative"]], dtype=torch.float32).T
+    labels = torch.tensor(dataset["label"])
+    strong = (labels != NO_LABEL)[:, None]
+    targets = torch.where(strong, head_targets(labels.clamp(min=0), softness), targets)
+    return Examples.encode(dataset["tokens"], targets, vocabulary)
 
 
 def is_polar(targets: Float[Tensor, "texts 2"]) -> Bool[Tensor, " texts"]:

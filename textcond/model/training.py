@@ -1,5 +1,6 @@
 """The training loop: Adam on batches of like length, stopped early on the dev part.
 
+First comes pretraining, if there is a corpus for it; then the weights' average is trained on.
 Every epoch ends with a checkpoint from which a killed run goes on to the very same model:
 what is random in an epoch depends only on the seed and the epoch's number.
 """
@@ -24,46 +25,47 @@ from textcond.errors import TrainingError
 from textcond.model.batches import Examples
 from textcond.model.evaluation import accuracies, is_polar, predict_logits
 from textcond.model.network import Shape, TextCNN, has_finite_weights
+from textcond.model.recipe import Recipe
+from textcond.model.substitution import Substitution
 from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary, WordVectors
 
-History = list[dict[str, float | int]]
-"""Of each epoch: its number from 1, its loss, and the dev accuracy after it."""
+History = list[dict[str, Any]]
+"""Of each epoch: its number from 1, its stage, its loss, and the dev accuracy after it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a model is trained."""
+class TrainingData:
+    """What a network learns from, and the dev part that its epoch is chosen by."""
 
-    epochs: int = 8
-    patience: int = 3
-    """Epochs without a better dev accuracy before training stops."""
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    dropout: float = 0.5
-    """Share of filters dropped before the hidden layer."""
-    averaging: float = 0.999
-    """Decay of the moving average of the weights; the average is the model."""
-    seed: int = 0
+    train: Examples
+    dev: Examples
+    pretraining: Examples | None = None
+    substitution: Substitution | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch_size"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be at least 1.")
-        for name in ("dropout", "averaging"):
-            if not 0 <= getattr(self, name) < 1:
-                raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be in [0, 1).")
-        if not 0 <= self.seed <= 10**9:
-            raise TrainingError(f"`seed` is {self.seed}; it must be from 0 to 1,000,000,000.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")
+    def of_epoch(self, pretrains: bool, generator: np.random.Generator) -> Examples:
+        if pretrains and self.pretraining is not None:
+            return self.pretraining
+        if self.substitution is None:
+            return self.train
+        return self.train + self.substitution.draw(len(self.train), generator)
+
+    def size(self, pretrains: bool) -> int:
+        """Texts of an epoch."""
+        if pretrains and self.pretraining is not None:
+            return len(self.pretraining)
+        new = 0 if self.substitution is None else self.substitution.size(len(self.train))
+        return len(self.train) + new
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a training run stands, reported after every batch."""
 
+    stage: str
+    """`pretraining` or `training`."""
     epoch: int
     epochs: int
+    """Of both stages."""
     batches_done: int
     """Of the whole run."""
     batches: int
@@ -73,10 +75,7 @@ class Progress:
     """Of the last finished epoch."""
     seconds_left: float
     """If no epoch is saved by stopping early."""
-
-    @property
-    def ends_epoch(self) -> bool:
-        return self.batches_done * self.epochs == self.batches * self.epoch
+    ends_epoch: bool
 
 
 @dataclass(slots=True)
@@ -86,6 +85,7 @@ class _Run:
     network: TextCNN
     average: TextCNN
     optimizer: torch.optim.Optimizer
+    pretraining_epochs: int
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     history: History = field(default_factory=list)
     steps: int = 0
@@ -107,18 +107,27 @@ class _Run:
         self.best, self.history, self.steps = state["best"], state["history"], state["steps"]
 
     @property
+    def pretrains(self) -> bool:
+        """Whether the next epoch is one of pretraining."""
+        return len(self.history) < self.pretraining_epochs
+
+    @property
     def best_epoch(self) -> int:
-        """The epoch of the best dev accuracy, the first one of equals; epochs start at 1."""
-        return 1 + int(np.argmax([epoch["dev_accuracy"] for epoch in self.history]))
+        """The training epoch of the best dev accuracy, the first one of equals."""
+        trained = self.history[self.pretraining_epochs :]
+        best = int(np.argmax([epoch["dev_accuracy"] for epoch in trained]))
+        return self.pretraining_epochs + 1 + best
 
     def finished(self, recipe: Recipe) -> bool:
         done = len(self.history)
-        return done >= recipe.epochs or (done > 0 and done - self.best_epoch >= recipe.patience)
+        if done <= self.pretraining_epochs:
+            return False
+        last = self.pretraining_epochs + recipe.epochs
+        return done >= last or done - self.best_epoch >= recipe.patience
 
 
 def train(
-    train_examples: Examples,
-    dev_examples: Examples,
+    data: TrainingData,
     vocabulary: Vocabulary,
     vectors: WordVectors,
     recipe: Recipe,
@@ -134,30 +143,38 @@ def train(
     Raises `TrainingError` if the checkpoint belongs to another run, the dev part has no polar
     text, or the loss or a weight is not finite.
     """
-    if not is_polar(dev_examples.targets).any():
+    if not is_polar(data.dev.targets).any():
         raise TrainingError("The dev part has no positive or negative text to choose the epoch by.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = initial_network(vocabulary, vectors, train_examples, recipe)
-        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
-        run = _Run(network, copy.deepcopy(network), optimizer)
+        network = initial_network(vocabulary, vectors, data.train.targets.shape[1], recipe)
+        pretraining_epochs = 0 if data.pretraining is None else recipe.pretraining_epochs
+        optimizer = _optimizer(network, recipe)
+        run = _Run(network, copy.deepcopy(network), optimizer, pretraining_epochs)
         if checkpoint is not None:
-            identity = _identity(train_examples, dev_examples, network, vocabulary, recipe)
+            identity = _identity(data, network, vocabulary, recipe)
             _restore(run, checkpoint, identity)
         while not run.finished(recipe):
-            _epoch(run, train_examples, recipe, watch)
-            _measure(run, dev_examples)
+            if run.history and len(run.history) == run.pretraining_epochs:
+                run.network.load_state_dict(run.average.state_dict())
+                run.optimizer, run.steps = _optimizer(run.network, recipe), 0
+            _epoch(run, data, recipe, watch)
+            _measure(run, data.dev)
             if checkpoint is not None:
                 _save(checkpoint, {"identity": identity, "run": run.state()})
     run.average.load_state_dict(run.best)
     return run.average.eval(), run.history
 
 
+def _optimizer(network: TextCNN, recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+
+
 def initial_network(
-    vocabulary: Vocabulary, vectors: WordVectors, examples: Examples, recipe: Recipe
+    vocabulary: Vocabulary, vectors: WordVectors, outputs: int, recipe: Recipe
 ) -> TextCNN:
     """Random weights above pretrained vectors; a word that has no vector gets a random one."""
-    shape = Shape(words=len(vocabulary), outputs=examples.targets.shape[1])
+    shape = Shape(words=len(vocabulary), outputs=outputs)
     network = TextCNN(shape, dropout=recipe.dropout)
     rows, places = vectors.rows(vocabulary.words)
     if rows.shape[1] != shape.dimensions:
@@ -174,12 +191,13 @@ def initial_network(
 
 
 def _epoch(
-    run: _Run, examples: Examples, recipe: Recipe, watch: Callable[[Progress], None]
+    run: _Run, data: TrainingData, recipe: Recipe, watch: Callable[[Progress], None]
 ) -> None:
-    epoch = len(run.history) + 1
+    epoch, stage = len(run.history) + 1, "pretraining" if run.pretrains else "training"
     torch.manual_seed(recipe.seed * 1_000 + epoch)  # dropout
     generator = np.random.default_rng([recipe.seed, epoch])
-    batches = -(-len(examples) // recipe.batch_size)
+    examples = data.of_epoch(run.pretrains, generator)
+    before, batches, after = _batches(run, data, recipe)
     run.network.train()
     total, started = 0.0, time.monotonic()
     for done, (ids, lengths, targets) in enumerate(
@@ -193,16 +211,17 @@ def _epoch(
         _average(run, recipe)
         total += loss.item()
         seconds = (time.monotonic() - started) / done
-        batches_left = batches * (recipe.epochs - epoch + 1) - done
         watch(
             Progress(
+                stage=stage,
                 epoch=epoch,
-                epochs=recipe.epochs,
-                batches_done=batches * (epoch - 1) + done,
-                batches=batches * recipe.epochs,
+                epochs=run.pretraining_epochs + recipe.epochs,
+                batches_done=before + done,
+                batches=before + batches + after,
                 loss=total / done,
                 dev_accuracy=run.history[-1]["dev_accuracy"] if run.history else None,
-                seconds_left=seconds * batches_left,
+                seconds_left=seconds * (batches + after - done),
+                ends_epoch=done == batches,
             )
         )
     if not np.isfinite(total) or not has_finite_weights(run.network):
@@ -210,7 +229,15 @@ def _epoch(
             f"The loss or a weight of epoch {epoch} is not finite; lower `learning_rate` "
             f"({recipe.learning_rate}) and check the vectors."
         )
-    run.history.append({"epoch": epoch, "loss": total / batches})
+    run.history.append({"epoch": epoch, "stage": stage, "loss": total / batches})
+
+
+def _batches(run: _Run, data: TrainingData, recipe: Recipe) -> tuple[int, int, int]:
+    """The run's batches before this epoch, in it, and after it."""
+    sizes = [data.size(True)] * run.pretraining_epochs + [data.size(False)] * recipe.epochs
+    batches = [-(-size // recipe.batch_size) for size in sizes]
+    done = len(run.history)
+    return sum(batches[:done]), batches[done], sum(batches[done + 1 :])
 
 
 def _average(run: _Run, recipe: Recipe) -> None:
@@ -226,18 +253,20 @@ def _measure(run: _Run, dev_examples: Examples) -> None:
     accuracy = accuracies(logits, dev_examples.targets)["margin_accuracy"]
     assert accuracy is not None  # `train` asks for polar dev texts
     run.history[-1]["dev_accuracy"] = accuracy
-    if run.best_epoch == len(run.history):
+    if len(run.history) > run.pretraining_epochs and run.best_epoch == len(run.history):
         run.best = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
 
 
-def _identity(
-    train: Examples, dev: Examples, network: TextCNN, vocabulary: Vocabulary, recipe: Recipe
-) -> str:
+def _identity(data: TrainingData, network: TextCNN, vocabulary: Vocabulary, recipe: Recipe) -> str:
     """What must be the same for a checkpoint to go on."""
     digest = hashlib.sha256("\n".join(vocabulary.words).encode())
     digest.update(network.embedding.weight.detach().numpy().tobytes())  # the vectors
-    for part in (train, dev):
-        digest.update(part.ids.tobytes() + part.starts.tobytes() + part.targets.numpy().tobytes())
+    for part in (data.train, data.dev, data.pretraining):
+        if part is not None:
+            digest.update(part.ids.tobytes() + part.starts.tobytes())
+            digest.update(part.targets.numpy().tobytes())
+    if data.substitution is not None:
+        digest.update(data.substitution.content)
     # Another number of threads adds up in another order.
     machine = [torch.__version__, torch.get_num_threads()]
     return json.dumps([asdict(recipe), digest.hexdigest(), *machine])

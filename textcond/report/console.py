@@ -113,7 +113,7 @@ def training_progress(console: Console) -> Iterator[Callable[[TrainingProgress],
         def watch(progress: TrainingProgress) -> None:
             minutes, seconds = divmod(int(progress.seconds_left), 60)
             dev = "" if progress.dev_accuracy is None else f"  dev {progress.dev_accuracy:.4f}"
-            epoch = f"epoch {progress.epoch}/{progress.epochs}"
+            epoch = f"{progress.stage}, epoch {progress.epoch}/{progress.epochs}"
             figures = f"loss {progress.loss:.4f}{dev}  {minutes}:{seconds:02} left"
             bar.update(
                 task,

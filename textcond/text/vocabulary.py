@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from textcond.errors import ModelError, VectorsError
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
 PADDING_ID, UNKNOWN_ID = 0, 1
+_LEAST_PRETRAINED = 5
+"""Occurrences; rarer words of a text to pretrain on say too little of themselves."""
 
 
 class Vocabulary:
@@ -135,22 +138,33 @@ def _read_vectors(path: Path) -> WordVectors:
 
 
 def build_vocabulary(
-    token_lists: Iterable[Sequence[str]], vectors: WordVectors, *, size: int
+    token_lists: Iterable[Sequence[str]],
+    vectors: WordVectors,
+    *,
+    size: int,
+    pretraining: Iterable[Sequence[str]] = (),
 ) -> Vocabulary:
-    """Every word of the training text, most frequent first, filled to `size` from `vectors`.
+    """Every word of the training text, most frequent first, filled to `size`.
 
-    The words that fill it up are the most frequent ones of the vectors: a user will type
-    words that the training text lacks, and their pretrained vectors say much about them.
+    First come the words that the text to pretrain on has five times or more, then those of
+    the vectors, both from the most frequent on: a user will type words that the training text
+    lacks, and what is known of them otherwise says much.
     """
+    chosen = dict.fromkeys(_by_frequency(token_lists, least=1))
+    frequent = _by_frequency(pretraining, least=_LEAST_PRETRAINED)
+    plain = (word for word in vectors.words if word == word.lower() and "\n" not in word)
+    more = (word for word in chain(frequent, plain) if word not in chosen)
+    for word in more:
+        if len(chosen) >= size:
+            break
+        if word not in (PADDING, UNKNOWN):
+            chosen[word] = None
+    return Vocabulary(list(chosen))
+
+
+def _by_frequency(token_lists: Iterable[Sequence[str]], *, least: int) -> list[str]:
     counts = Counter(token.lower() for tokens in token_lists for token in tokens)
     for special in (PADDING, UNKNOWN):
         del counts[special]
-    words = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-    known = set(words) | {PADDING, UNKNOWN}
-    for word in vectors.words:
-        if len(words) >= size:
-            break
-        if word not in known and word == word.lower() and "\n" not in word:
-            words.append(word)
-            known.add(word)
-    return Vocabulary(words)
+    kept = [item for item in counts.items() if item[1] >= least]
+    return [word for word, _ in sorted(kept, key=lambda item: (-item[1], item[0]))]

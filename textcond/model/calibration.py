@@ -1,0 +1,72 @@
+"""Whether a head that says 0.8 is right eight times in ten, and a temperature to make it so.
+
+Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks" (2017).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from textcond.model.batches import Examples
+from textcond.model.evaluation import predict_logits
+from textcond.model.network import TextCNN
+
+BINS = 15
+
+
+def expected_calibration_error(
+    logits: Float[Tensor, " texts"], targets: Float[Tensor, " texts"]
+) -> float:
+    """Mean distance between a head's confidence and its accuracy, over bins of equal width.
+
+    The confidence is the probability of the answer given, yes or no: from 0.5 to 1.
+    """
+    probabilities = torch.sigmoid(logits.double())
+    confidences = torch.maximum(probabilities, 1 - probabilities)
+    right = ((logits > 0) == (targets > 0)).double()
+    bins = ((confidences - 0.5) * 2 * BINS).long().clamp(max=BINS - 1)
+    gaps = torch.zeros(BINS, dtype=torch.float64).index_add(0, bins, confidences - right)
+    return float(gaps.abs().sum() / len(logits))
+
+
+def calibration_errors(network: TextCNN, examples: Examples) -> list[float]:
+    """`expected_calibration_error` of each head."""
+    logits = predict_logits(network, examples)
+    heads = zip(logits.T, examples.targets.T, strict=True)
+    return [expected_calibration_error(logit, target) for logit, target in heads]
+
+
+def fit_temperature(logits: Float[Tensor, " texts"], targets: Float[Tensor, " texts"]) -> float:
+    """The divisor of the logits under which the targets are likeliest; at most 20 and at least
+    1/20."""
+    scale = torch.zeros((), dtype=torch.float64, requires_grad=True)  # log of 1 / temperature
+    optimizer = torch.optim.LBFGS([scale], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        value = functional.binary_cross_entropy_with_logits(
+            logits.double() * scale.exp(), targets.double()
+        )
+        value.backward()
+        return float(value.detach())
+
+    optimizer.step(loss)
+    return float((-scale.detach()).exp().clamp(1 / 20, 20))
+
+
+def calibrate(network: TextCNN, dev: Examples) -> list[float]:
+    """Divide the weights of each head by its temperature on the dev part; gives these.
+
+    The sign of every logit stays; the margin weighs the heads as their evidence deserves.
+    """
+    logits = predict_logits(network, dev)
+    heads = zip(logits.T, dev.targets.T, strict=True)
+    temperatures = [fit_temperature(logit, target) for logit, target in heads]
+    with torch.no_grad():
+        divisors = torch.tensor(temperatures)
+        network.output.weight.div_(divisors[:, None])
+        network.output.bias.div_(divisors)
+    return temperatures

@@ -1,0 +1,117 @@
+"""The README of a model: data, recipe, command, figures, limits."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+_LIMITS = """\
+- English only, and best on text like the training text.
+- A window sees six words at most; what depends on words further apart is out of reach.
+- Words outside the vocabulary embed to zero: they count for nothing, and answers mark them.
+- Words that the training texts lack keep their pretrained vectors, unadjusted.
+- A polarity is a guess about a text, not about a person; do not decide about people with it.
+"""
+
+
+def model_card(
+    name: str,
+    details: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    words: int,
+    options: Mapping[str, Any],
+) -> str:
+    """Markdown; `options` are those of the command that are not in the recipe."""
+    pretraining = details["pretraining"] and (
+        f"Pretrained on `{details['pretraining']}`: {sizes['pretraining']:,} texts."
+    )
+    parts = [
+        f"# {name}",
+        "A convolutional sentiment classifier with a positive and a negative head: "
+        "50 dimensions, filters of widths 3 to 6 with 64 each, 1-max pooling, 10 hidden "
+        "units (Kim 2014; Dhamdhere et al. 2019, §6).",
+        "## Data",
+        f"Trained on `{details['data']}`: {sizes['train']:,} texts; the epoch was chosen on "
+        f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts were looked at once.",
+        pretraining,
+        f"Word vectors: {details['vectors']}. Vocabulary: {words:,} entries, every word of "
+        "the training text, then the frequent ones of the text it was pretrained on and of the "
+        "vectors.",
+        "## Recipe",
+        _command(name, details, options),
+        f"With torch {torch.__version__.split('+')[0]} on {torch.get_num_threads()} threads. "
+        "SST needs `--data-dir`, the folder of its trees. The same command gives the same bits "
+        "on one machine with the same number of threads.",
+        "## Figures",
+        _accuracies(metrics),
+        _calibration(metrics["calibration"]),
+        "## Negation",
+        _negation(metrics),
+        "## Limits",
+        _LIMITS,
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _command(name: str, details: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    named = {f"--{key.replace('_', '-')}": value for key, value in details["recipe"].items()}
+    said = [f"{key} {value}" for key, value in (named | dict(options)).items() if value is not None]
+    command = shlex.join(["textcond", "train", "--data", details["data"], "--name", name])
+    return f"    {command} \\\n        {' '.join(said)}"
+
+
+def _accuracies(metrics: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            part,
+            f"{_shown(figures['margin_accuracy'])} ({figures['polar_texts']})",
+            _shown(figures["positive_accuracy"]),
+            _shown(figures["negative_accuracy"]),
+            _shown(figures["unknown_tokens"]),
+        )
+        for part, figures in (("dev", metrics["dev"]), ("test", metrics["test"]))
+    ]
+    head = ("part", "margin (polar texts)", "positive head", "negative head", "unknown tokens")
+    return markdown_table(head, rows)
+
+
+def _calibration(calibration: Mapping[str, Any]) -> str:
+    rows = [
+        (head, f"{figures['temperature']:.3f}", _shown(figures["before"]), _shown(figures["after"]))
+        for head, figures in calibration.items()
+    ]
+    return (
+        "Expected calibration error on test (15 bins), before and after dividing a head's weights "
+        "by its temperature, which was fitted on dev:\n\n"
+    ) + markdown_table(("head", "temperature", "before", "after"), rows)
+
+
+def _negation(metrics: Mapping[str, Any]) -> str:
+    named = {"held-out phrases": metrics.get("negation"), "minimal pairs": metrics["minimal_pairs"]}
+    columns = {corpus: figures for corpus, figures in named.items() if figures}
+    rows = [
+        (name.replace("_", " "), *(_shown(figures[name]) for figures in columns.values()))
+        for name in metrics["minimal_pairs"]
+    ]
+    return (
+        "Margins of phrases with and without a negator: those of SST's dev and test trees that "
+        "training has not seen (`sst-negation`), where the model was trained on SST, and "
+        "sentences of our own (`minimal-pairs`).\n\n"
+    ) + markdown_table(("", *columns), rows)
+
+
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown, without a blank line around it."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(figure: float | int | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure:.4f}" if isinstance(figure, float) else f"{figure:,}"

@@ -1,0 +1,53 @@
+"""How a model is trained, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textcond.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained; what a corpus has no use for does nothing."""
+
+    pretraining_epochs: int = 2
+    """Over the corpus to pretrain on, if there is one."""
+    epochs: int = 10
+    patience: int = 3
+    """Epochs without a better dev accuracy before training stops."""
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    dropout: float = 0.5
+    """Share of filters dropped before the hidden layer."""
+    averaging: float = 0.999
+    """Decay of the moving average of the weights; the average is the model."""
+    softness: float = 0.2
+    """How far a head's target is from 0 or 1 for a text that is not of the strongest label."""
+    substitutions: float = 1.0
+    """New phrases an epoch for each phrase of the treebank: a part gives way to another one."""
+    negations: float = 0.1
+    """The same, where the part that gives way is negated."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("pretraining_epochs", 0),
+            ("epochs", 1),
+            ("patience", 1),
+            ("batch_size", 1),
+        ):
+            if getattr(self, name) < least:
+                raise TrainingError(
+                    f"`{name}` is {getattr(self, name)}; it must be at least {least}."
+                )
+        for name, end in (("dropout", 1), ("averaging", 1), ("softness", 0.5)):
+            if not 0 <= getattr(self, name) < end:
+                raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be in [0, {end}).")
+        for name in ("substitutions", "negations"):
+            if not 0 <= getattr(self, name) <= 10:
+                raise TrainingError(f"`{name}` is {getattr(self, name)}; it must be from 0 to 10.")
+        if not 0 <= self.seed <= 10**9:
+            raise TrainingError(f"`seed` is {self.seed}; it must be from 0 to 1,000,000,000.")
+        if not 0 < self.learning_rate < float("inf"):
+            raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")

@@ -58,7 +58,7 @@ def train(
     ] = None,
     vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
     pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
-    epochs: Annotated[int, typer.Option(help="At most.")] = 10,
+    epochs: Annotated[int, typer.Option(help="At most.")] = 8,
     patience: Annotated[int, typer.Option(help="Epochs without a better dev accuracy.")] = 3,
     batch_size: Annotated[int, typer.Option(help="Texts a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
@@ -70,7 +70,7 @@ def train(
     ] = 1.0,
     negations: Annotated[
         float, typer.Option(help="SST: new negated phrases, for each of its own.")
-    ] = 0.1,
+    ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     overwrite: Annotated[

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ import pytest
 import torch
 
 from textcond.errors import CorpusError, ModelError, TrainingError
-from textcond.model.batches import Examples
-from textcond.model.building import build_model, load_parts
+from textcond.model.batches import Examples, head_targets
+from textcond.model.building import build_model, load_corpora
 from textcond.model.checkpoint import load
 from textcond.model.evaluation import accuracies
-from textcond.model.training import Progress, Recipe
+from textcond.model.recipe import Recipe
+from textcond.model.training import Progress
 from textcond.text.vocabulary import Vocabulary
 
 GOOD = ["good", "warm", "funny", "lovely", "clever", "fresh"]
@@ -117,6 +119,72 @@ def test_an_interrupted_epoch_is_done_again(corpus: str) -> None:
     assert build("stopped", corpus, resume=True) == whole
 
 
+@pytest.fixture
+def trees(in_folder: Path) -> Path:
+    """A small treebank of our own, with negation."""
+    phrases = [
+        f"({label} (2 a) ({label} ({label} {word}) (2 film)))"
+        for words, label in ((GOOD, 3), (BAD, 1))
+        for word in words
+    ]
+    phrases += [
+        f"({4 - label} (2 never) ({label} {word}))"
+        for words, label in ((GOOD, 3), (BAD, 1))
+        for word in words
+    ]
+    folder = in_folder / "trees"
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.txt").write_text("\n".join(phrases))
+    return folder
+
+
+@pytest.mark.parametrize("epoch", [2, 3, 5])
+def test_pretraining_and_new_phrases_resume_too(corpus: str, trees: Path, epoch: int) -> None:
+    """Two epochs of pretraining, three of training; stopped in the middle of one of them."""
+    options = {"data_dir": trees, "pretrain": corpus, "recipe": Recipe(epochs=3, batch_size=8)}
+
+    def stop(progress: Progress) -> None:
+        if progress.epoch == epoch:
+            raise KeyboardInterrupt
+
+    whole = build("whole", "sst", **options)
+    history = load("whole").metrics["history"]
+    assert [row["stage"] for row in history] == ["pretraining"] * 2 + ["training"] * 3
+    with pytest.raises(KeyboardInterrupt):
+        build("stopped", "sst", watch=stop, **options)
+    assert build("stopped", "sst", resume=True, **options) == whole
+
+
+def test_each_part_of_the_recipe_matters(corpus: str, trees: Path) -> None:
+    recipes = [
+        RECIPE,
+        replace(RECIPE, substitutions=0.0),
+        replace(RECIPE, negations=0.0),
+        replace(RECIPE, softness=0.0),
+        replace(RECIPE, averaging=0.0),
+    ]
+    hashes = [
+        build(f"m{number}", "sst", data_dir=trees, recipe=recipe)
+        for number, recipe in enumerate(recipes)
+    ]
+    hashes.append(build("pretrained", "sst", data_dir=trees, pretrain=corpus))
+    weights = [Path(f"models/m{n}/model.safetensors").read_bytes() for n in range(len(recipes))]
+    assert len(set(weights)) == len(recipes)
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_the_card_tells_the_whole_command(corpus: str, trees: Path) -> None:
+    build("carded", "sst", data_dir=trees, pretrain=corpus, recipe=replace(RECIPE, negations=0.3))
+    card = Path("models/carded/README.md").read_text()
+    for said in ("--pretrain corpus.jsonl", "--negations 0.3", "--softness 0.2", "## Negation"):
+        assert said in card
+    figures = json.loads(Path("models/carded/metrics.json").read_text())
+    assert set(figures["calibration"]) == {"positive", "negative"}
+    assert figures["minimal_pairs"]["pairs"] >= 40
+    assert figures["negation"]["pairs"] == 0  # every dev and test phrase occurs in training
+
+
 def test_resume_refuses_another_run(corpus: str) -> None:
     def stop(progress: Progress) -> None:
         if progress.epoch == 2:
@@ -155,6 +223,10 @@ def test_impossible_names(corpus: str, name: str) -> None:
     [
         ({"epochs": 0}, "`epochs` is 0; it must be at least 1"),
         ({"batch_size": 0}, "`batch_size` is 0; it must be at least 1"),
+        ({"pretraining_epochs": -1}, "`pretraining_epochs` is -1; it must be at least 0"),
+        ({"softness": 0.5}, r"`softness` is 0.5; it must be in \[0, 0.5\)"),
+        ({"substitutions": -0.1}, "`substitutions` is -0.1; it must be from 0 to 10"),
+        ({"negations": float("nan")}, "`negations` is nan; it must be from 0 to 10"),
         ({"dropout": 1.0}, r"`dropout` is 1.0; it must be in \[0, 1\)"),
         ({"learning_rate": 0.0}, "`learning_rate` is 0.0; it must be above 0"),
         ({"learning_rate": float("nan")}, "`learning_rate` is nan; it must be above 0"),
@@ -172,10 +244,10 @@ def test_too_few_rows(in_folder: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"few\.csv has 2 labelled rows; training takes at least 10"
     ):
-        load_parts("few.csv")
+        load_corpora("few.csv")
     (in_folder / "bare.csv").write_text("text\ngood\n")
     with pytest.raises(CorpusError, match="The corpus has no labelled text"):
-        load_parts("bare.csv")
+        load_corpora("bare.csv")
 
 
 def test_no_polar_text_to_choose_by(in_folder: Path, corpus: str) -> None:
@@ -224,6 +296,13 @@ def test_batches_hold_every_text_once() -> None:
         for row, length, target in zip(ids, lengths, targets[:, 0], strict=True):
             assert row[:length].tolist() == [int(target) + 2] * int(length)
             assert not row[length:].any()
+
+
+def test_soft_targets_keep_the_strength() -> None:
+    targets = head_targets(torch.arange(5), 0.2)
+    assert targets[:, 0].tolist() == pytest.approx([0, 0.1, 0.2, 0.8, 1])
+    assert torch.equal(targets[:, 1], targets[:, 0].flip(0))
+    assert head_targets(torch.arange(5), 0.0)[:, 0].tolist() == [0, 0, 0, 1, 1]
 
 
 def test_accuracies_by_hand() -> None:

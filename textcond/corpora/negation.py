@@ -51,12 +51,6 @@ class _Pair:
     unnegated: Sequence[str]
     unnegated_label: int
 
-    @property
-    def kind(self) -> str:
-        polarity = "positive" if self.unnegated_label > 2 else "negative"
-        kept = self.label > 2 if polarity == "positive" else self.label < 2
-        return f"{'kept' if kept else 'negated'} {polarity}"
-
 
 def load_negation(split: str, *, data_dir: Path | None = None) -> Dataset:
     """Every distinct phrase "negator + X" of one split, and X, which is positive or negative.
@@ -65,15 +59,12 @@ def load_negation(split: str, *, data_dir: Path | None = None) -> Dataset:
     training trees are left out of the other splits. Columns: `PAIR_FEATURES`.
     """
     nodes = load_nodes(split, data_dir=data_dir)
-    seen = set()
-    if split != "train":
-        trained = load_nodes("train", data_dir=data_dir)
-        seen = {_key(trained, node) for node in range(len(trained.labels))}
-    pairs = {}
+    seen = set() if split == "train" else set(_wordings(load_nodes("train", data_dir=data_dir)))
+    wordings, pairs = _wordings(nodes), {}
     for node in negated_nodes(nodes):
-        whole = nodes.parents[node]
-        if _key(nodes, whole) not in seen:
-            pairs[_key(nodes, whole)] = _Pair(
+        whole = int(nodes.parents[node])
+        if wordings[whole] not in seen:
+            pairs[wordings[whole]] = _Pair(
                 *(nodes.words(whole), int(nodes.labels[whole])),
                 *(nodes.words(node), int(nodes.labels[node])),
             )
@@ -104,13 +95,22 @@ def negated_nodes(nodes: Nodes) -> list[int]:
     ]
 
 
+def pair_kind(label: int, unnegated_label: int) -> str:
+    """One of `KINDS`, for labels from 0 to 4, the second not neutral."""
+    if unnegated_label > 2:
+        return "kept positive" if label > 2 else "negated positive"
+    return "kept negative" if label < 2 else "negated negative"
+
+
 def _negates(words: Sequence[str]) -> bool:
     *before, last = (word.lower() for word in words)
     return last in NEGATORS and (not before or (len(before) == 1 and before[0] in AUXILIARIES))
 
 
-def _key(nodes: Nodes, node: int) -> tuple[str, ...]:
-    return tuple(word.lower() for word in nodes.words(node))
+def _wordings(nodes: Nodes) -> list[tuple[str, ...]]:
+    """Of every node, in lower case."""
+    words = tuple(word.lower() for word in nodes.tokens)
+    return [words[start:end] for start, end in zip(nodes.starts, nodes.ends, strict=True)]
 
 
 def _dataset(pairs: Sequence[_Pair]) -> Dataset:
@@ -120,6 +120,6 @@ def _dataset(pairs: Sequence[_Pair]) -> Dataset:
     columns |= {
         "unnegated_tokens": [list(pair.unnegated) for pair in pairs],
         "unnegated_label": [pair.unnegated_label for pair in pairs],
-        "kind": [pair.kind for pair in pairs],
+        "kind": [pair_kind(pair.label, pair.unnegated_label) for pair in pairs],
     }
     return Dataset.from_dict(columns, features=PAIR_FEATURES)

@@ -79,8 +79,12 @@ def negation_figures(model: Model, pairs: Dataset) -> dict[str, float | int | No
         -predict_logits(model.network, encode_examples(rows, model.vocabulary)).diff(dim=1)[:, 0]
         for rows in (pairs, unnegated)
     )
-    label, label_before = torch.tensor(pairs["label"]), torch.tensor(unnegated["label"])
-    rows = {kind: torch.tensor([k == kind for k in pairs["kind"]]) for kind in KINDS}
+    label, label_before = (
+        torch.tensor(rows["label"], dtype=torch.int64) for rows in (pairs, unnegated)
+    )
+    rows = {
+        kind: torch.tensor([k == kind for k in pairs["kind"]], dtype=torch.bool) for kind in KINDS
+    }
     to_negative = rows["negated positive"] & (label < 2)
     to_positive = rows["negated negative"] & (label > 2)
     right = (margin > 0) == (label > 2)
@@ -141,7 +145,7 @@ def encode_examples(dataset: Dataset, vocabulary: Vocabulary, *, softness: float
     Softness is for labels of known strength (`batches.head_targets`).
     """
     targets = torch.tensor([dataset["positive"], dataset["negative"]], dtype=torch.float32).T
-    labels = torch.tensor(dataset["label"])
+    labels = torch.tensor(dataset["label"], dtype=torch.int64)
     strong = (labels != NO_LABEL)[:, None]
     targets = torch.where(strong, head_targets(labels.clamp(min=0), softness), targets)
     return Examples.encode(dataset["tokens"], targets, vocabulary)

@@ -13,7 +13,7 @@ class Recipe:
 
     pretraining_epochs: int = 2
     """Over the corpus to pretrain on, if there is one."""
-    epochs: int = 10
+    epochs: int = 8
     patience: int = 3
     """Epochs without a better dev accuracy before training stops."""
     batch_size: int = 128
@@ -26,7 +26,7 @@ class Recipe:
     """How far a head's target is from 0 or 1 for a text that is not of the strongest label."""
     substitutions: float = 1.0
     """New phrases an epoch for each phrase of the treebank: a part gives way to another one."""
-    negations: float = 0.1
+    negations: float = 0.2
     """The same, where the part that gives way is negated."""
     seed: int = 0
 

@@ -7,13 +7,14 @@ and "tiresome" alike make "never tiresome", so a filter meets a negator with man
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
-from textcond.corpora.negation import negated_nodes
+from textcond.corpora.negation import negated_nodes, pair_kind
 from textcond.corpora.treebank import Nodes
 from textcond.model.batches import Examples, head_targets
 from textcond.model.recipe import Recipe
@@ -21,19 +22,22 @@ from textcond.text.vocabulary import Vocabulary
 
 LONGEST_PART = 3
 """Tokens; the part and what takes its place are of the same length."""
-LONGEST_NEGATED = 14
+LONGEST_NEGATED_PART = 5
+NEGATIONS = (("negated negative",), ("negated positive", "kept positive", "kept negative"))
+"""As many new phrases come from the one as from the other: the rare kind needs more."""
+LONGEST_NEGATION = 14
 """Tokens of a phrase around a negation; in a longer one its label says little of the negation."""
 
-Rows = Int[np.ndarray, " rows"]
+Rows = Int[np.ndarray, "_"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Phrases with the places in each where other words can stand, as rows of `Nodes`."""
+    """Phrases with the parts of each that can give way, as rows of `Nodes`."""
 
     phrases: Int[np.ndarray, " phrases"]
     first: Int[np.ndarray, " phrases"]
-    """Where each phrase's places begin in `parts`."""
+    """Where each phrase's parts begin in `parts`."""
     counts: Int[np.ndarray, " phrases"]
     parts: Int[np.ndarray, " places"]
 
@@ -50,15 +54,14 @@ class _Places:
             phrases = nodes.parents[phrases]
         holders, held = (np.concatenate(rows) for rows in zip(*found, strict=True))
         unique, counts = np.unique(holders, return_counts=True)
-        parts_in_order = held[np.argsort(holders, kind="stable")]
-        return cls(unique, np.cumsum(counts) - counts, counts, parts_in_order)
+        in_order = held[np.argsort(holders, kind="stable")]
+        return cls(unique, np.cumsum(counts) - counts, counts, in_order)
 
     def draw(self, count: int, generator: np.random.Generator) -> tuple[Rows, Rows]:
         """Phrases at random, and a part of each."""
-        rows = generator.integers(max(len(self.phrases), 1), size=count)
-        return self.phrases[rows], self.parts[
-            self.first[rows] + _below(self.counts[rows], generator)
-        ]
+        rows = generator.integers(len(self.phrases), size=count)
+        places = self.first[rows] + _below(self.counts[rows], generator)
+        return self.phrases[rows], self.parts[places]
 
 
 class Substitution:
@@ -66,42 +69,33 @@ class Substitution:
 
     def __init__(self, nodes: Nodes, vocabulary: Vocabulary, recipe: Recipe) -> None:
         self._nodes = nodes
-        self._recipe = recipe
         self._ids = np.array(vocabulary.encode(nodes.tokens))
+        self._recipe = recipe
         short = np.flatnonzero(nodes.lengths <= LONGEST_PART)
-        negated = np.array(negated_nodes(nodes), dtype=np.int64)
-        self._anywhere = _Places.around(nodes, short, longest=len(nodes.tokens))
-        self._negated = _Places.around(
-            nodes, np.intersect1d(negated, short), longest=LONGEST_NEGATED
-        )
-        self._donors, self._group, self._sizes = self._group_donors(short)
+        anywhere = _Places.around(nodes, short, longest=len(nodes.tokens))
+        self._anywhere = [anywhere] if len(anywhere.phrases) else []
+        self._negated = [
+            places for kinds in NEGATIONS if len((places := self._around(kinds)).phrases)
+        ]
+        self._donors, self._first_donor, self._alike = self._group_donors()
 
     def size(self, phrases: int) -> int:
         """How many phrases `draw` gives."""
-        return sum(self._counts(phrases))
-
-    def _counts(self, phrases: int) -> tuple[int, int]:
-        anywhere = round(phrases * self._recipe.substitutions) if len(self._anywhere.parts) else 0
-        negated = round(phrases * self._recipe.negations) if len(self._negated.parts) else 0
-        return anywhere, negated
+        return sum(count for count, _ in self._shares(phrases))
 
     def draw(self, phrases: int, generator: np.random.Generator) -> Examples:
         """The new phrases of one epoch over so many phrases."""
-        anywhere, negated = self._counts(phrases)
-        drawn = [
-            self._anywhere.draw(anywhere, generator),
-            self._negated.draw(negated, generator),
-        ]
+        none = np.zeros(0, np.int64)
+        drawn = [(none, none)]
+        drawn += [places.draw(count, generator) for count, places in self._shares(phrases)]
         hosts, parts = (np.concatenate(rows) for rows in zip(*drawn, strict=True))
         nodes = self._nodes
-        donors = self._donors[self._group[parts] + _below(self._sizes[parts], generator)]
-        lengths = nodes.lengths[hosts]
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        ids = self._ids[_ranges(nodes.starts[hosts], lengths)]
+        donors = self._donors[self._first_donor[parts] + _below(self._alike[parts], generator)]
+        ids = self._ids[_ranges(nodes.starts[hosts], nodes.lengths[hosts])]
+        starts = np.concatenate([[0], np.cumsum(nodes.lengths[hosts])])
         places = starts[:-1] + nodes.starts[parts] - nodes.starts[hosts]
-        ids[_ranges(places, nodes.lengths[parts])] = self._ids[
-            _ranges(nodes.starts[donors], nodes.lengths[donors])
-        ]
+        words = _ranges(nodes.starts[donors], nodes.lengths[donors])
+        ids[_ranges(places, nodes.lengths[parts])] = self._ids[words]
         targets = head_targets(torch.from_numpy(nodes.labels[hosts]), self._recipe.softness)
         return Examples(ids, starts, targets)
 
@@ -112,22 +106,39 @@ class Substitution:
         arrays = (self._ids, nodes.starts, nodes.ends, nodes.labels, nodes.parents)
         return b"".join(array.tobytes() for array in arrays)
 
-    def _group_donors(self, short: Rows) -> tuple[Rows, Rows, Rows]:
-        """Distinct short phrases ordered by length and label; of each node its group's place
-        in that order and its group's size."""
+    def _shares(self, phrases: int) -> list[tuple[int, _Places]]:
+        """How many are drawn where."""
+        recipe, tables = self._recipe, max(len(self._negated), 1)
+        return [
+            *((round(phrases * recipe.substitutions), places) for places in self._anywhere),
+            *((round(phrases * recipe.negations / tables), places) for places in self._negated),
+        ]
+
+    def _around(self, kinds: Sequence[str]) -> _Places:
         nodes = self._nodes
-        lengths, labels = nodes.lengths[short], nodes.labels[short]
-        inside = np.arange(LONGEST_PART) < lengths[:, None]
+        parts = [
+            node
+            for node in negated_nodes(nodes)
+            if nodes.lengths[node] <= LONGEST_NEGATED_PART
+            and pair_kind(int(nodes.labels[nodes.parents[node]]), int(nodes.labels[node])) in kinds
+        ]
+        return _Places.around(nodes, np.array(parts, np.int64), longest=LONGEST_NEGATION)
+
+    def _group_donors(self) -> tuple[Rows, Rows, Rows]:
+        """One node for each distinct short wording, ordered by length and label; of each node the
+        place where those like it begin in that order, and their number."""
+        nodes, longest = self._nodes, LONGEST_NEGATED_PART
+        short = np.flatnonzero(nodes.lengths <= longest)
+        inside = np.arange(longest) < nodes.lengths[short][:, None]  # (nodes, words)
         words = np.full(inside.shape, -1)
-        words[inside] = self._ids[(nodes.starts[short][:, None] + np.arange(LONGEST_PART))[inside]]
-        keys = np.column_stack([lengths, labels, words])
-        distinct, first = np.unique(keys, axis=0, return_index=True)  # ordered by the columns
-        _, group, sizes = np.unique(distinct[:, :2], axis=0, return_index=True, return_counts=True)
-        code = distinct[group][:, 0] * 5 + distinct[group][:, 1]
-        row = np.searchsorted(code, lengths * 5 + labels)
-        of_node, size_of_node = np.zeros((2, len(nodes.labels)), np.int64)
-        of_node[short], size_of_node[short] = group[row], sizes[row]
-        return short[first], of_node, size_of_node
+        words[inside] = self._ids[(nodes.starts[short][:, None] + np.arange(longest))[inside]]
+        alike = nodes.lengths[short] * 5 + nodes.labels[short]
+        wordings, rows = np.unique(np.column_stack([alike, words]), axis=0, return_index=True)
+        groups, first, counts = np.unique(wordings[:, 0], return_index=True, return_counts=True)
+        group = np.searchsorted(groups, alike)
+        first_of_node, count_of_node = np.zeros((2, len(nodes.labels)), np.int64)
+        first_of_node[short], count_of_node[short] = first[group], counts[group]
+        return short[rows], first_of_node, count_of_node
 
 
 def _below(ends: Rows, generator: np.random.Generator) -> Rows:

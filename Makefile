@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint bench picture
+.PHONY: demo test lint bench ablation picture
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv; this takes a few minutes the first time."
@@ -30,6 +30,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+ablation: $(INSTALLED)
+	$(BIN)/python -m benchmarks.ablation
 
 picture: $(INSTALLED)
 	$(BIN)/python -m docs.picture

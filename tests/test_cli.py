@@ -153,6 +153,30 @@ def test_evaluate_sst(run: Run, treebank: Path) -> None:
     assert answer["margin_accuracy"] == metrics["test"]["margin_accuracy"]
 
 
+def test_evaluate_negation(run: Run, treebank: Path) -> None:
+    arguments = ("evaluate", "--data", "sst-negation", "--data-dir", str(treebank), "--json")
+    code, out, _ = run(*arguments)
+    assert code == 0
+    answer = json.loads(out)
+    assert (answer["pairs"], answer["split"]) == (264, "dev+test")
+    metrics = json.loads((ROOT / "models" / "sst" / "metrics.json").read_text())
+    assert metrics["negation"].items() <= answer.items()
+    assert answer["negated_positives_below_zero"] >= 0.9
+
+
+def test_what_a_negation_does_to_the_shipped_model(run: Run, sst: Model) -> None:
+    code, out, _ = run("evaluate", "--data", "minimal-pairs", "--json")
+    assert code == 0
+    assert sst.metrics["minimal_pairs"].items() <= json.loads(out).items()
+    good, not_good, bad, not_bad = (
+        textcond.conductance(sst, f"this is {words}").score
+        for words in ("good", "not good", "bad", "not bad")
+    )
+    assert good > 0 > not_good
+    assert not_bad > 0
+    assert not_bad - bad >= 3
+
+
 # What `--help` costs
 
 

@@ -21,7 +21,7 @@ from textcond.model.checkpoint import load
 from textcond.model.evaluation import accuracies
 from textcond.model.recipe import Recipe
 from textcond.model.training import Progress
-from textcond.text.vocabulary import Vocabulary
+from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
 
 GOOD = ["good", "warm", "funny", "lovely", "clever", "fresh"]
 BAD = ["bad", "cold", "dull", "stale", "silly", "weak"]
@@ -154,6 +154,15 @@ def test_pretraining_and_new_phrases_resume_too(corpus: str, trees: Path, epoch:
     with pytest.raises(KeyboardInterrupt):
         build("stopped", "sst", watch=stop, **options)
     assert build("stopped", "sst", resume=True, **options) == whole
+
+
+def test_unknown_words_of_pretraining_stay_the_baseline(corpus: str) -> None:
+    rows = Path(corpus).read_text().replace("plot", "plot rare")
+    Path("rare.jsonl").write_text(rows.replace("rare", "seldom", 1).replace("rare", "once", 1))
+    build("rare", corpus, pretrain="rare.jsonl")
+    model = load("rare")
+    assert model.vocabulary.unknown(["seldom", "once", "rare"]) == [True, True, False]
+    assert not model.network.embedding.weight[UNKNOWN_ID].any()
 
 
 def test_each_part_of_the_recipe_matters(corpus: str, trees: Path) -> None:

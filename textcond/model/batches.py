@@ -52,7 +52,7 @@ class Examples:
 
     def batch(self, rows: Int[np.ndarray, " batch"]) -> Batch:
         """The padded ids of some texts, their lengths, and their targets."""
-        lengths = self.lengths[rows]
+        lengths = self.starts[rows + 1] - self.starts[rows]
         places = np.arange(lengths.max())
         inside = places < lengths[:, None]  # (batch, length)
         matrix = np.full(inside.shape, PADDING_ID)

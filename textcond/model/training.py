@@ -89,6 +89,7 @@ class _Run:
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     history: History = field(default_factory=list)
     steps: int = 0
+    """Of the stage so far."""
 
     def state(self) -> dict[str, Any]:
         return {
@@ -198,14 +199,19 @@ def _epoch(
     generator = np.random.default_rng([recipe.seed, epoch])
     examples = data.of_epoch(run.pretrains, generator)
     before, batches, after = _batches(run, data, recipe)
+    steps = batches * (run.pretraining_epochs if run.pretrains else recipe.epochs)
     run.network.train()
     total, started = 0.0, time.monotonic()
     for done, (ids, lengths, targets) in enumerate(
         examples.shuffled(recipe.batch_size, generator), start=1
     ):
         loss = functional.binary_cross_entropy_with_logits(run.network(ids, lengths), targets)
+        for group in run.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * (1 - run.steps / steps)
         run.optimizer.zero_grad()
         loss.backward()
+        assert run.network.embedding.weight.grad is not None
+        run.network.embedding.weight.grad[UNKNOWN_ID] = 0  # it stays the baseline
         run.optimizer.step()
         run.steps += 1
         _average(run, recipe)

@@ -68,7 +68,9 @@ def test_each_part_is_one_of_the_same_label_and_length(nodes: Nodes) -> None:
                 continue
             for other in range(len(nodes.labels)):
                 alike = nodes.labels[other] == nodes.labels[part]
-                if alike and nodes.lengths[other] == nodes.lengths[part]:
+                # The one negator has no other to give way to.
+                negators = sum(nodes.words(node) == ("never",) for node in (part, other))
+                if alike and negators != 1 and nodes.lengths[other] == nodes.lengths[part]:
                     before = nodes.tokens[nodes.starts[phrase] : a]
                     after = nodes.tokens[b : nodes.ends[phrase]]
                     words = " ".join([*before, *nodes.words(other), *after]).lower()
@@ -84,6 +86,16 @@ def test_negated_parts_give_way_to_others_of_their_label(nodes: Nodes) -> None:
     assert len(found) == 100
     pairs = {"drags on", "stale jokes", "thin plots"}
     assert set(found) == {(f"{frame}never {words}", 3) for frame in ("", "it ") for words in pairs}
+
+
+def test_negators_give_way_to_each_other(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(f"{TREES}(1 (2 hardly) (3 warm))\n(2 (2 is) (2 not))\n")
+    found = drawn(load_nodes("train", data_dir=tmp_path), substitutions=0.0, negations=2.0)
+    assert {("hardly drags on", 3), ("it hardly drags on", 3), ("never warm", 1)} <= set(found)
+    assert not [words for words, _ in found if "is not" in words]  # of another length
+    everywhere = drawn(load_nodes("train", data_dir=tmp_path), substitutions=9.0, negations=0.0)
+    # A film is no more likely a negator than the other way round, though both have no polarity.
+    assert not [words for words, _ in everywhere if words in ("warm never .", "film drags on")]
 
 
 def test_the_seed_decides(nodes: Nodes) -> None:

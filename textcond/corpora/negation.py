@@ -95,6 +95,12 @@ def negated_nodes(nodes: Nodes) -> list[int]:
     ]
 
 
+def negator_nodes(nodes: Nodes) -> list[int]:
+    """The nodes that are a negator, with an auxiliary before it or alone."""
+    short = np.flatnonzero(nodes.lengths <= 2)
+    return [int(node) for node in short if _negates(nodes.words(int(node)))]
+
+
 def pair_kind(label: int, unnegated_label: int) -> str:
     """One of `KINDS`, for labels from 0 to 4, the second not neutral."""
     if unnegated_label > 2:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from textcond.corpora.negation import negated_nodes, pair_kind
+from textcond.corpora.negation import negated_nodes, negator_nodes, pair_kind
 from textcond.corpora.treebank import Nodes
 from textcond.model.batches import Examples, head_targets
 from textcond.model.recipe import Recipe
@@ -71,6 +71,7 @@ class Substitution:
         self._nodes = nodes
         self._ids = np.array(vocabulary.encode(nodes.tokens))
         self._recipe = recipe
+        self._negators = np.array(negator_nodes(nodes), np.int64)
         short = np.flatnonzero(nodes.lengths <= LONGEST_PART)
         anywhere = _Places.around(nodes, short, longest=len(nodes.tokens))
         self._anywhere = [anywhere] if len(anywhere.phrases) else []
@@ -115,14 +116,17 @@ class Substitution:
         ]
 
     def _around(self, kinds: Sequence[str]) -> _Places:
+        """Where what is negated gives way, or its negator to another one."""
         nodes = self._nodes
-        parts = [
+        negated = [
             node
             for node in negated_nodes(nodes)
             if nodes.lengths[node] <= LONGEST_NEGATED_PART
             and pair_kind(int(nodes.labels[nodes.parents[node]]), int(nodes.labels[node])) in kinds
         ]
-        return _Places.around(nodes, np.array(parts, np.int64), longest=LONGEST_NEGATION)
+        beside = np.isin(nodes.parents[self._negators], nodes.parents[negated])
+        parts = np.concatenate([np.array(negated, np.int64), self._negators[beside]])
+        return _Places.around(nodes, parts, longest=LONGEST_NEGATION)
 
     def _group_donors(self) -> tuple[Rows, Rows, Rows]:
         """One node for each distinct short wording, ordered by length and label; of each node the
@@ -132,7 +136,10 @@ class Substitution:
         inside = np.arange(longest) < nodes.lengths[short][:, None]  # (nodes, words)
         words = np.full(inside.shape, -1)
         words[inside] = self._ids[(nodes.starts[short][:, None] + np.arange(longest))[inside]]
-        alike = nodes.lengths[short] * 5 + nodes.labels[short]
+        # A negator has no polarity, but what it stands in has: only another one takes its place.
+        labels = nodes.labels.copy()
+        labels[self._negators] = 5
+        alike = nodes.lengths[short] * 6 + labels[short]
         wordings, rows = np.unique(np.column_stack([alike, words]), axis=0, return_index=True)
         groups, first, counts = np.unique(wordings[:, 0], return_index=True, return_counts=True)
         group = np.searchsorted(groups, alike)

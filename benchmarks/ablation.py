@@ -3,6 +3,7 @@
 Trains the recipe whole, without each of its parts, and without all of them, three seeds each,
 and writes the table into the model's card. A run takes a few minutes on one core; every
 finished run is kept in `benchmarks/ablation.json`, so a stopped command goes on where it was.
+Delete that file when the training code has changed. Recipes that pretrain alike share it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ import argparse
 import json
 import multiprocessing
 import os
+import shutil
 import statistics
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import track
 
+from textcond.disk import write_whole
 from textcond.model.building import (
     VOCABULARY_SIZE,
     Corpora,
@@ -34,10 +38,11 @@ from textcond.model.building import (
 from textcond.model.card import markdown_table
 from textcond.model.checkpoint import Model
 from textcond.model.recipe import Recipe
-from textcond.model.training import train
+from textcond.model.training import Progress, train
 from textcond.text.vocabulary import Vocabulary, WordVectors, load_vectors
 
 LOG = Path("benchmarks/ablation.json")
+SHARED = Path("benchmarks/.pretrained")
 CARD = Path("models/sst/README.md")
 SEEDS = (0, 1, 2)
 WHOLE = Recipe()
@@ -87,11 +92,12 @@ def main() -> None:
         runs = [pool.submit(run, *job, arguments.data_dir) for job in missing]
         for result in track(as_completed(runs), "Training", total=len(runs), console=console):
             done.append(result.result())
-            _write(LOG, json.dumps(done, indent=1) + "\n")
+            write_whole(LOG, lambda path: path.write_text(json.dumps(done, indent=1) + "\n"))
             last = done[-1]
             figures = ", ".join(f"{name} {_figure(last, name):.4f}" for name in COLUMNS)
             console.print(f"{last['variant']}, seed {last['recipe']['seed']}: {figures}")
-    _write(CARD, with_section(CARD.read_text(), "Ablation", section(done)))
+    card = with_section(CARD.read_text(), "Ablation", section(done))
+    write_whole(CARD, lambda path: path.write_text(card))
     console.print(f"The table is in {CARD}.")
 
 
@@ -101,7 +107,25 @@ def run(variant: str, recipe: Mapping[str, Any], data_dir: Path) -> Run:
     corpora, vectors, vocabulary = _loaded(recipe["pretraining_epochs"] > 0, data_dir)
     chosen = Recipe(**recipe)
     data = encode_corpora(corpora, vocabulary, chosen)
-    network, history = train(data, vocabulary, vectors, chosen)
+    shared = SHARED / f"{chosen.seed}-{chosen.averaging}.pt"
+    with TemporaryDirectory() as folder:
+        checkpoint = Path(folder, "run.pt")
+
+        def keep_pretraining(progress: Progress) -> None:
+            if progress.epoch == chosen.pretraining_epochs + 1 and not shared.exists():
+                SHARED.mkdir(exist_ok=True)
+                write_whole(shared, lambda path: shutil.copy(checkpoint, path))
+
+        pretrains = chosen.pretraining_epochs > 0
+        network, history = train(
+            data,
+            vocabulary,
+            vectors,
+            chosen,
+            checkpoint=checkpoint if pretrains else None,
+            start=torch.load(shared)["run"] if pretrains and shared.exists() else None,
+            watch=keep_pretraining if pretrains else lambda _: None,
+        )
     metrics = finish(Model(variant, network, vocabulary), corpora)
     return {"variant": variant, "recipe": dict(recipe), **metrics, "history": history}
 
@@ -149,12 +173,6 @@ def with_section(card: str, title: str, body: str) -> str:
     else:
         rest = "## " + rest.partition("\n## ")[2]
     return f"{before}## {title}\n\n{body}\n\n{rest}"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@
     ├── CorpusError         labelled text that is missing or broken
     ├── VectorsError        word vectors that are missing or broken
     ├── ModelError          a trained model that is missing, damaged or not ours
-    └── TrainingError       a training run that cannot start or go on
+    ├── TrainingError       a training run that cannot start or go on
+    └── AnalysisError       a corpus analysis that is missing, broken or of something else
 
 Each message is one line that names what is wrong and what to do about it. The command
 line prints it and exits with code 2.
@@ -44,3 +45,7 @@ class ModelError(TextcondError):
 
 class TrainingError(TextcondError):
     """A training run cannot start or cannot go on."""
+
+
+class AnalysisError(TextcondError):
+    """A corpus analysis is missing, stopped, damaged, or of another model or corpus."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from textcond.corpora.loading import load_corpus
-from textcond.corpora.negation import KINDS, PAIR_FEATURES, load_minimal_pairs, load_negation
+from textcond.corpora.negation import PAIR_FEATURES, load_minimal_pairs, load_negation
 
 TRAIN = (
     "(1 (2 It) (1 (1 (2 is) (2 not)) (3 warm)))\n"
@@ -48,12 +48,6 @@ def test_what_training_has_seen_is_left_out(folder: Path) -> None:
 
 def test_several_splits(folder: Path) -> None:
     assert len(load_corpus("sst-negation", "dev+test", data_dir=folder)) == 6
-
-
-def test_pairs_of_the_treebank(treebank: Path) -> None:
-    pairs = load_corpus("sst-negation", "dev+test", data_dir=treebank)
-    counts = [sum(kind == known for kind in pairs["kind"]) for known in KINDS]
-    assert counts == [123, 66, 24, 51]
 
 
 def test_minimal_pairs_are_many_and_even() -> None:

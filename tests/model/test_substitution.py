@@ -98,6 +98,21 @@ def test_negators_give_way_to_each_other(tmp_path: Path) -> None:
     assert not [words for words, _ in everywhere if words in ("warm never .", "film drags on")]
 
 
+def test_nothing_held_out_is_drawn(nodes: Nodes) -> None:
+    """Neither a phrase of the trees that is a held-out text as well, nor a new one."""
+    vocabulary = vocabulary_of(nodes)
+    recipe = Recipe(substitutions=10.0, negations=1.0)
+    free = Substitution(nodes, vocabulary, recipe).draw(100, np.random.default_rng(0))
+    held_out = ["never drags on", "never stale jokes", "thin jokes"]
+    assert set(held_out) <= set(texts(free, vocabulary))
+    substitution = Substitution(
+        nodes, vocabulary, recipe, held_out=[words.split() for words in held_out]
+    )
+    kept = substitution.draw(100, np.random.default_rng(0))
+    assert len(kept) == len(free)
+    assert not set(held_out) & set(texts(kept, vocabulary))
+
+
 def test_the_seed_decides(nodes: Nodes) -> None:
     first, second = (drawn(nodes, substitutions=1.0, negations=1.0) for _ in range(2))
     assert first == second

@@ -49,11 +49,17 @@ def polar_dataset(
     texts: Sequence[str], tokens: Sequence[list[str]], positive: Sequence[int]
 ) -> Dataset:
     """Rows that are positive (1), negative (0) or without a label, of no known strength."""
-    columns = {
+    return Dataset.from_dict(polar_columns(texts, tokens, positive), features=FEATURES)
+
+
+def polar_columns(
+    texts: Sequence[str], tokens: Sequence[list[str]], positive: Sequence[int]
+) -> dict[str, list[Any]]:
+    """The columns of `polar_dataset`."""
+    return {
         "text": list(texts),
         "tokens": list(tokens),
         "label": [NO_LABEL] * len(texts),
         "positive": list(positive),
         "negative": [NO_LABEL if label == NO_LABEL else 1 - label for label in positive],
     }
-    return Dataset.from_dict(columns, features=FEATURES)

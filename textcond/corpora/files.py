@@ -10,65 +10,98 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 
-from textcond.corpora.columns import NO_LABEL, five_class_dataset, polar_dataset
+from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns, polar_columns
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
-_POLAR = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
-_WORDS = {"negative": 1, "neutral": 2, "positive": 3}
-_NUMBERS = {"0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
+_CHUNK = 1_000
+_Scale = Mapping[str | None, int]
+_POLAR: _Scale = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
+_WORDS: _Scale = {"negative": 1, "neutral": 2, "positive": 3}
+_NUMBERS: _Scale = {"0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
 _Row = tuple[int, str, str | None]
 """Line number, text, label as written."""
 
 
 def load_file(path: Path) -> Dataset:
     """All rows of the file; raises `CorpusError` for a broken one, naming the line."""
+    return Dataset.from_list(list(_examples(path, _scale(path))), features=FEATURES)
+
+
+def stream_file(path: Path) -> IterableDataset:
+    """The rows as they are asked for; of the whole file only the labels are read before."""
+    arguments = {"path": path, "scale": _scale(path)}
+    return cast(
+        IterableDataset,
+        IterableDataset.from_generator(_examples, features=FEATURES, gen_kwargs=arguments),
+    )
+
+
+def _rows(path: Path) -> Iterator[_Row]:
     if path.suffix.lower() not in ENDINGS:
         raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")
     try:
         # utf-8-sig: spreadsheets write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(_READERS[path.suffix.lower()](file, path))
+            yield from _READERS[path.suffix.lower()](file, path)
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} cannot be read ({error}); save it as UTF-8.") from error
     except csv.Error as error:
         raise CorpusError(f"{path} is broken ({error}); mend its quotes.") from error
-    if not rows:
+
+
+def _scale(path: Path) -> _Scale:
+    """What the labels of the file mean."""
+    first_lines: dict[str | None, int] = {}
+    for number, _, label in _rows(path):
+        first_lines.setdefault(label, number)
+    if not first_lines:
         raise CorpusError(f"{path} has no rows; give at least one text.")
-    return _dataset(rows, path)
-
-
-def _dataset(rows: list[_Row], path: Path) -> Dataset:
-    texts = [text for _, text, _ in rows]
-    tokens = list(tokenize_all(texts))
-    for (number, _, _), words in zip(rows, tokens, strict=True):
-        if not words:
-            raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
-        if len(words) > MAX_TOKENS:
-            raise CorpusError(
-                f"{path}, line {number}: the text has {len(words):,} tokens; the limit is "
-                f"{MAX_TOKENS:,}. Split it."
-            )
-    if all(label in _POLAR for _, _, label in rows):
-        return polar_dataset(texts, tokens, [_POLAR[label] for _, _, label in rows])
+    if all(label in _POLAR for label in first_lines):
+        return _POLAR
     # Numbers among words could be of either scale.
-    scale = _WORDS if any(label in _WORDS for _, _, label in rows) else _NUMBERS
-    for number, _, label in rows:
+    scale = _WORDS if any(label in _WORDS for label in first_lines) else _NUMBERS
+    for label, number in first_lines.items():
         if label not in scale:
             raise CorpusError(
                 f"{path}, line {number}: the label is {label!r}; use only 0 to 4, or only "
                 "negative, neutral, positive, for every row or for none."
             )
-    return five_class_dataset(tokens, [scale[str(label)] for _, _, label in rows], texts=texts)
+    return scale
+
+
+def _examples(path: Path, scale: _Scale) -> Iterator[dict[str, Any]]:
+    """The rows of the file with the columns of `FEATURES`."""
+    rows = _rows(path)
+    while chunk := list(islice(rows, _CHUNK)):
+        texts = [text for _, text, _ in chunk]
+        tokens = list(tokenize_all(texts))
+        for (number, _, _), words in zip(chunk, tokens, strict=True):
+            if not words:
+                raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+            if len(words) > MAX_TOKENS:
+                raise CorpusError(
+                    f"{path}, line {number}: the text has {len(words):,} tokens; the limit is "
+                    f"{MAX_TOKENS:,}. Split it."
+                )
+        labels = [scale[label] for _, _, label in chunk]
+        columns = (
+            polar_columns(texts, tokens, labels)
+            if scale is _POLAR
+            else five_class_columns(tokens, labels, texts=texts)
+        )
+        for values in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, values, strict=True))
 
 
 def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, IterableDataset, concatenate_datasets
 
-from textcond.corpora.files import ENDINGS, load_file
+from textcond.corpora.files import ENDINGS, load_file, stream_file
 from textcond.corpora.negation import load_minimal_pairs, load_negation
 from textcond.corpora.reviews import load_review_sentences, load_reviews
 from textcond.corpora.treebank import Unit, load_treebank
@@ -20,20 +20,45 @@ def load_corpus(data: str, split: str = "train", *, data_dir: Path | None = None
     """One part of a corpus, or several ("dev+test"), with the columns of `columns.FEATURES`.
 
     `data` is one of `TRAINING_NAMES`, one of `PAIR_NAMES`, whose rows have the columns of
-    `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file. A file has no parts,
-    nor have the minimal pairs. `data_dir` is where SST's trees are. Raises `CorpusError` if it
-    cannot be had.
+    `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file. Where there are no
+    parts (`has_parts`) `split` says nothing. `data_dir` is where SST's trees are. Raises
+    `CorpusError` if it cannot be had.
     """
     if data == "minimal-pairs":
         return load_minimal_pairs()
-    if Path(data).suffix.lower() in ENDINGS:
+    if is_file(data):
         return load_file(Path(data))
     if data not in TRAINING_NAMES + PAIR_NAMES:
         raise CorpusError(
             f"`data` is {data!r}; it can be {', '.join(TRAINING_NAMES + PAIR_NAMES)}, or a file "
             f"({', '.join(ENDINGS)})."
         )
-    return concatenate_datasets([_part(data, part, data_dir) for part in split.split("+")])
+    parts = split.split("+")
+    if len(set(parts)) < len(parts) or not all(parts):
+        raise CorpusError(f"`split` is {split!r}; name each part once, for instance dev+test.")
+    rows = concatenate_datasets([_part(data, part, data_dir) for part in parts])
+    if not len(rows):
+        raise CorpusError(f"{data} {split} has no rows; take another `split` or other trees.")
+    return rows
+
+
+def open_corpus(
+    data: str, split: str = "train", *, data_dir: Path | None = None
+) -> Dataset | IterableDataset:
+    """`load_corpus`, but a user's file is read as its rows are asked for."""
+    if is_file(data):
+        return stream_file(Path(data))
+    return load_corpus(data, split, data_dir=data_dir)
+
+
+def is_file(data: str) -> bool:
+    """Whether this is the path of a user's corpus."""
+    return Path(data).suffix.lower() in ENDINGS
+
+
+def has_parts(data: str) -> bool:
+    """Whether this corpus is divided into train, dev and test."""
+    return data != "minimal-pairs" and not is_file(data)
 
 
 def _part(data: str, split: str, data_dir: Path | None) -> Dataset:

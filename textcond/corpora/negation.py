@@ -1,8 +1,8 @@
 """Negated phrases beside the same words without the negation.
 
 The treebank labels every node, so where a negator joins a phrase both are labelled: "never
-dull" and "dull". `minimal_pairs.tsv` holds short sentences of our own that differ by the
-negation alone.
+dull" and "dull". `minimal_pairs.tsv` holds short sentences of our own with and without a
+negation.
 """
 
 from __future__ import annotations

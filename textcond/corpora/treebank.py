@@ -140,6 +140,8 @@ def _hub_lines(split: str) -> tuple[str, list[str]]:
 def _parse(line: str, place: str) -> Tree:
     try:
         tree = Tree.fromstring(line, read_node=_label)
+        if any(not len(node) for node in tree.subtrees()):
+            raise ValueError("a node has no words")
     except ValueError as error:
         reason = str(error).split("\n", 1)[0]
         raise CorpusError(f"{place}: not a whole tree ({reason}); get the file again.") from error

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from textcond.text.vocabulary import PADDING_ID, Vocabulary
 
+MOST_PADDED_TOKENS = 32_768
+"""Of one batch: some 50 MB of window scores for each width, in float32."""
 Batch = tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"], Float[Tensor, "batch outputs"]]
 
 
@@ -60,9 +62,15 @@ class Examples:
         return torch.from_numpy(matrix), torch.from_numpy(lengths), self.targets[rows]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Int[np.ndarray, " batch"], Batch]]:
-        """Every text once, short ones first, with its row: for evaluation."""
+        """Every text once, short ones first, with its row: for evaluation.
+
+        Batches of long texts are smaller.
+        """
         for rows in _chunks(np.argsort(self.lengths, kind="stable"), batch_size):
-            yield rows, self.batch(rows)
+            padded = len(rows) * max(int(self.lengths[rows[-1]]), 1)
+            pieces = -(-padded // MOST_PADDED_TOKENS)
+            for part in _chunks(rows, -(-len(rows) // pieces)):
+                yield part, self.batch(part)
 
     def shuffled(self, batch_size: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Every text once, in batches of like length that come in random order: for training."""

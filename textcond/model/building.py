@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 
 from textcond.corpora.files import ENDINGS
-from textcond.corpora.loading import load_corpus
+from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
+from textcond.corpora.negation import load_negation
 from textcond.corpora.treebank import load_nodes
 from textcond.errors import CorpusError, TrainingError
 from textcond.model import checkpoint
@@ -40,11 +41,9 @@ class Corpora:
     dev: Dataset
     test: Dataset
     pretraining: Dataset | None = None
+    negation: Dataset | None = None
+    """Where there are trees: their negation pairs of dev and test."""
     data_dir: Path | None = None
-
-    @property
-    def has_trees(self) -> bool:
-        return self.data in ("sst", "sst-phrases")
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -79,15 +78,23 @@ def build_model(
     folder = shelf / check_name(name)
     state = shelf / f"{name}.training.pt"
     _check_free(folder, state, resume=resume, overwrite=overwrite)
+    if pretrain and not recipe.pretraining_epochs:
+        raise TrainingError(
+            f"`pretraining_epochs` is 0, but `pretrain` is {pretrain!r}; leave one of them out."
+        )
     corpora = load_corpora(data, data_dir, pretrain=pretrain)
     word_vectors = load_vectors(vectors)
     vocabulary = choose_vocabulary(corpora, word_vectors, size=vocabulary_size)
-    shelf.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        state.unlink(missing_ok=True)
     training_data = encode_corpora(corpora, vocabulary, recipe)
+    shelf.mkdir(parents=True, exist_ok=True)
     network, history = train(
-        training_data, vocabulary, word_vectors, recipe, checkpoint=state, watch=watch
+        training_data,
+        vocabulary,
+        word_vectors,
+        recipe,
+        checkpoint=state,
+        resume=resume,
+        watch=watch,
     )
     metrics = finish(Model(name, network, vocabulary), corpora) | {"history": history}
     details = {
@@ -113,15 +120,28 @@ def load_corpora(
     data: str, data_dir: Path | None = None, *, pretrain: str | None = None
 ) -> Corpora:
     """SST trains on phrases and is measured on sentences. A file is divided 80:10:10 at random,
-    always in the same way."""
-    more = pretrain and labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir))
-    if data.lower().endswith(ENDINGS):
-        rows = labelled_rows(load_corpus(data))
+    always in the same way. No text of the dev and test parts is pretrained on."""
+    corpora = _load_parts(data, data_dir)
+    if pretrain is None:
+        return corpora
+    _check_trainable("pretrain", pretrain)
+    more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir), pretrain)
+    held_out = {_wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}
+    kept = [row for row, words in enumerate(more["tokens"]) if _wording(words) not in held_out]
+    if not kept:
+        raise CorpusError(f"`pretrain` {pretrain!r} has only texts to evaluate on; take another.")
+    return replace(corpora, pretraining=more.select(kept))
+
+
+def _load_parts(data: str, data_dir: Path | None) -> Corpora:
+    _check_trainable("data", data)
+    if is_file(data):
+        rows = labelled_rows(load_corpus(data), data)
         if len(rows) < 10:
             raise CorpusError(f"{data} has {len(rows)} labelled rows; training takes at least 10.")
         first = rows.train_test_split(test_size=0.2, seed=0)
         second = first["test"].train_test_split(test_size=0.5, seed=0)
-        return Corpora(data, first["train"], second["train"], second["test"], more or None)
+        return Corpora(data, first["train"], second["train"], second["test"])
     evaluated_on = "sst" if data == "sst-phrases" else data
     train_on = "sst-phrases" if data == "sst" else data
     parts = [
@@ -129,7 +149,22 @@ def load_corpora(
         for corpus, split in ((train_on, "train"), (evaluated_on, "dev"), (evaluated_on, "test"))
     ]
     train, dev, test = parts
-    return Corpora(data, train, dev, test, more or None, data_dir)
+    if evaluated_on != "sst":
+        return Corpora(data, train, dev, test)
+    pairs = [load_negation(split, data_dir=data_dir) for split in ("dev", "test")]
+    return Corpora(data, train, dev, test, negation=concatenate_datasets(pairs), data_dir=data_dir)
+
+
+def _check_trainable(argument: str, corpus: str) -> None:
+    if corpus not in TRAINING_NAMES and not is_file(corpus):
+        raise CorpusError(
+            f"`{argument}` is {corpus!r}; it can be {', '.join(TRAINING_NAMES)}, or a file "
+            f"({', '.join(ENDINGS)})."
+        )
+
+
+def _wording(tokens: list[str]) -> str:
+    return " ".join(tokens).lower()
 
 
 def choose_vocabulary(corpora: Corpora, vectors: WordVectors, *, size: int) -> Vocabulary:
@@ -145,34 +180,42 @@ def encode_corpora(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> 
         for rows in (corpora.train, corpora.pretraining)
     )
     assert train
-    trees = load_nodes("train", data_dir=corpora.data_dir) if corpora.has_trees else None
     return TrainingData(
         train,
         encode_examples(corpora.dev, vocabulary),
         more,
-        Substitution(trees, vocabulary, recipe) if trees else None,
+        _substitution(corpora, vocabulary, recipe),
     )
 
 
+def _substitution(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> Substitution | None:
+    if corpora.negation is None:
+        return None
+    trees = load_nodes("train", data_dir=corpora.data_dir)
+    measured = (corpora.dev, corpora.test, corpora.negation)
+    held_out = [tokens for rows in measured for tokens in rows["tokens"]]
+    return Substitution(trees, vocabulary, recipe, held_out=held_out)
+
+
 def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
-    """Calibrate the trained network's heads, in place, and measure it."""
+    """Calibrate the trained network, in place, and measure it."""
     dev, test = (encode_examples(rows, model.vocabulary) for rows in (corpora.dev, corpora.test))
     before = calibration_errors(model.network, test)
-    temperatures = calibrate(model.network, dev)
-    figures = zip(temperatures, before, calibration_errors(model.network, test), strict=True)
-    names = ("temperature", "before", "after")
-    calibration = {
-        head: dict(zip(names, values, strict=True))
-        for head, values in zip(POLARITY_HEADS, figures, strict=True)
-    }
+    temperature = calibrate(model.network, dev)
+    errors = zip(before, calibration_errors(model.network, test), strict=True)
     metrics = {
         "dev": evaluate(model, corpora.dev),
         "test": evaluate(model, corpora.test),
-        "calibration": calibration,
+        "calibration": {
+            "temperature": temperature,
+            **{
+                head: dict(zip(("before", "after"), pair, strict=True))
+                for head, pair in zip(POLARITY_HEADS, errors, strict=True)
+            },
+        },
     }
-    if corpora.has_trees:
-        pairs = load_corpus("sst-negation", "dev+test", data_dir=corpora.data_dir)
-        metrics["negation"] = negation_figures(model, pairs)
+    if corpora.negation is not None:
+        metrics["negation"] = negation_figures(model, corpora.negation)
     metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
     return metrics
 

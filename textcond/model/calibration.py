@@ -1,5 +1,7 @@
 """Whether a head that says 0.8 is right eight times in ten, and a temperature to make it so.
 
+One temperature for both heads, so that the margin between them keeps its sign.
+
 Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks" (2017).
 """
 
@@ -15,6 +17,7 @@ from textcond.model.evaluation import predict_logits
 from textcond.model.network import TextCNN
 
 BINS = 15
+FEWEST_TEXTS = 100
 
 
 def expected_calibration_error(
@@ -39,7 +42,9 @@ def calibration_errors(network: TextCNN, examples: Examples) -> list[float]:
     return [expected_calibration_error(logit, target) for logit, target in heads]
 
 
-def fit_temperature(logits: Float[Tensor, " texts"], targets: Float[Tensor, " texts"]) -> float:
+def fit_temperature(
+    logits: Float[Tensor, "texts heads"], targets: Float[Tensor, "texts heads"]
+) -> float:
     """The divisor of the logits under which the targets are likeliest; at most 20 and at least
     1/20."""
     scale = torch.zeros((), dtype=torch.float64, requires_grad=True)  # log of 1 / temperature
@@ -57,16 +62,15 @@ def fit_temperature(logits: Float[Tensor, " texts"], targets: Float[Tensor, " te
     return float((-scale.detach()).exp().clamp(1 / 20, 20))
 
 
-def calibrate(network: TextCNN, dev: Examples) -> list[float]:
-    """Divide the weights of each head by its temperature on the dev part; gives these.
+def calibrate(network: TextCNN, dev: Examples) -> float:
+    """Divide the weights of the heads by their temperature on the dev part, and return it.
 
-    The sign of every logit stays; the margin weighs the heads as their evidence deserves.
+    A dev part of fewer than `FEWEST_TEXTS` is too small to tell: then it is 1.
     """
-    logits = predict_logits(network, dev)
-    heads = zip(logits.T, dev.targets.T, strict=True)
-    temperatures = [fit_temperature(logit, target) for logit, target in heads]
+    if len(dev) < FEWEST_TEXTS:
+        return 1.0
+    temperature = fit_temperature(predict_logits(network, dev), dev.targets)
     with torch.no_grad():
-        divisors = torch.tensor(temperatures)
-        network.output.weight.div_(divisors[:, None])
-        network.output.bias.div_(divisors)
-    return temperatures
+        network.output.weight.div_(temperature)
+        network.output.bias.div_(temperature)
+    return temperature

@@ -36,7 +36,7 @@ def model_card(
         "units (Kim 2014; Dhamdhere et al. 2019, §6).",
         "## Data",
         f"Trained on `{details['data']}`: {sizes['train']:,} texts; the epoch was chosen on "
-        f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts were looked at once.",
+        f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts had no part in any choice.",
         pretraining,
         f"Word vectors: {details['vectors']}. Vocabulary: {words:,} entries, every word of "
         "the training text, then the frequent ones of the text it was pretrained on and of the "
@@ -59,9 +59,10 @@ def model_card(
 
 def _command(name: str, details: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     named = {f"--{key.replace('_', '-')}": value for key, value in details["recipe"].items()}
-    said = [f"{key} {value}" for key, value in (named | dict(options)).items() if value is not None]
+    said = {key: value for key, value in (named | dict(options)).items() if value is not None}
     command = shlex.join(["textcond", "train", "--data", details["data"], "--name", name])
-    return f"    {command} \\\n        {' '.join(said)}"
+    rest = shlex.join(str(word) for pair in said.items() for word in pair)
+    return f"    {command} \\\n        {rest}"
 
 
 def _accuracies(metrics: Mapping[str, Any]) -> str:
@@ -81,13 +82,13 @@ def _accuracies(metrics: Mapping[str, Any]) -> str:
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     rows = [
-        (head, f"{figures['temperature']:.3f}", _shown(figures["before"]), _shown(figures["after"]))
-        for head, figures in calibration.items()
+        (head, _shown(calibration[head]["before"]), _shown(calibration[head]["after"]))
+        for head in ("positive", "negative")
     ]
     return (
-        "Expected calibration error on test (15 bins), before and after dividing a head's weights "
-        "by its temperature, which was fitted on dev:\n\n"
-    ) + markdown_table(("head", "temperature", "before", "after"), rows)
+        "Expected calibration error on test (15 bins), before and after dividing the weights of "
+        f"both heads by a temperature fitted on dev, {calibration['temperature']:.3f}:\n\n"
+    ) + markdown_table(("head", "before", "after"), rows)
 
 
 def _negation(metrics: Mapping[str, Any]) -> str:

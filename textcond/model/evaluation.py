@@ -130,12 +130,12 @@ def _spans(tokens: list[str]) -> set[tuple[int, int]]:
     return set(zip([0, *ends], ends, strict=False))
 
 
-def labelled_rows(dataset: Dataset) -> Dataset:
+def labelled_rows(dataset: Dataset, name: str = "The corpus") -> Dataset:
     """The rows with a label and a word; raises `CorpusError` if there are none."""
     columns = zip(dataset["tokens"], dataset["positive"], strict=True)
     rows = [row for row, (tokens, label) in enumerate(columns) if tokens and label != NO_LABEL]
     if not rows:
-        raise CorpusError("The corpus has no labelled text; give each row a label.")
+        raise CorpusError(f"{name} has no labelled text; give each row a label.")
     return dataset.select(rows)
 
 

@@ -7,12 +7,13 @@ and "tiresome" alike make "never tiresome", so a filter meets a negator with man
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from textcond.corpora.negation import negated_nodes, negator_nodes, pair_kind
 from textcond.corpora.treebank import Nodes
@@ -42,14 +43,16 @@ class _Places:
     parts: Int[np.ndarray, " places"]
 
     @classmethod
-    def around(cls, nodes: Nodes, parts: Rows, *, longest: int) -> _Places:
+    def around(
+        cls, nodes: Nodes, parts: Rows, *, longest: int, but: Bool[np.ndarray, " nodes"]
+    ) -> _Places:
         """The phrases of at most `longest` tokens that hold one of `parts` and more."""
         found: list[tuple[Rows, Rows]] = [(parts[:0], parts[:0])]
         phrases = nodes.parents[parts]
         while len(parts):  # a level up the trees each turn
             parts, phrases = parts[phrases >= 0], phrases[phrases >= 0]
             lengths = nodes.lengths[phrases]
-            fits = (lengths <= longest) & (lengths > nodes.lengths[parts])
+            fits = (lengths <= longest) & (lengths > nodes.lengths[parts]) & ~but[phrases]
             found.append((phrases[fits], parts[fits]))
             phrases = nodes.parents[phrases]
         holders, held = (np.concatenate(rows) for rows in zip(*found, strict=True))
@@ -65,18 +68,26 @@ class _Places:
 
 
 class Substitution:
-    """Draws new phrases from the trees of a training split."""
+    """Draws new phrases from the trees of a training split, none of them one of `held_out`."""
 
-    def __init__(self, nodes: Nodes, vocabulary: Vocabulary, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        vocabulary: Vocabulary,
+        recipe: Recipe,
+        *,
+        held_out: Iterable[list[str]] = (),
+    ) -> None:
+        self._held_out = {np.array(vocabulary.encode(tokens)).tobytes() for tokens in held_out}
         self._nodes = nodes
         self._ids = np.array(vocabulary.encode(nodes.tokens))
         self._recipe = recipe
         self._negators = np.array(negator_nodes(nodes), np.int64)
         short = np.flatnonzero(nodes.lengths <= LONGEST_PART)
-        anywhere = _Places.around(nodes, short, longest=len(nodes.tokens))
+        anywhere = self._around(short, longest=len(nodes.tokens))
         self._anywhere = [anywhere] if len(anywhere.phrases) else []
         self._negated = [
-            places for kinds in NEGATIONS if len((places := self._around(kinds)).phrases)
+            places for kinds in NEGATIONS if len((places := self._negations(kinds)).phrases)
         ]
         self._donors, self._first_donor, self._alike = self._group_donors()
 
@@ -92,20 +103,29 @@ class Substitution:
         hosts, parts = (np.concatenate(rows) for rows in zip(*drawn, strict=True))
         nodes = self._nodes
         donors = self._donors[self._first_donor[parts] + _below(self._alike[parts], generator)]
-        ids = self._ids[_ranges(nodes.starts[hosts], nodes.lengths[hosts])]
         starts = np.concatenate([[0], np.cumsum(nodes.lengths[hosts])])
-        places = starts[:-1] + nodes.starts[parts] - nodes.starts[hosts]
-        words = _ranges(nodes.starts[donors], nodes.lengths[donors])
-        ids[_ranges(places, nodes.lengths[parts])] = self._ids[words]
+        ids = self._replaced(hosts, parts, donors, starts)
+        held_out = [ids[a:b].tobytes() in self._held_out for a, b in pairwise(starts.tolist())]
+        if any(held_out):  # then the phrase stays as it is in its tree
+            ids = self._replaced(hosts, parts, np.where(held_out, parts, donors), starts)
         targets = head_targets(torch.from_numpy(nodes.labels[hosts]), self._recipe.softness)
         return Examples(ids, starts, targets)
 
+    def _replaced(self, hosts: Rows, parts: Rows, donors: Rows, starts: Rows) -> Rows:
+        """The ids of every host, one after another, with its donor's words for its part's."""
+        nodes = self._nodes
+        ids: Rows = self._ids[_ranges(nodes.starts[hosts], nodes.lengths[hosts])]
+        places = starts[:-1] + nodes.starts[parts] - nodes.starts[hosts]
+        words = _ranges(nodes.starts[donors], nodes.lengths[donors])
+        ids[_ranges(places, nodes.lengths[parts])] = self._ids[words]
+        return ids
+
     @property
     def content(self) -> bytes:
-        """The trees, to tell them from others."""
+        """The trees and what is held out, to tell them from others."""
         nodes = self._nodes
         arrays = (self._ids, nodes.starts, nodes.ends, nodes.labels, nodes.parents)
-        return b"".join(array.tobytes() for array in arrays)
+        return b"".join([*(array.tobytes() for array in arrays), *sorted(self._held_out)])
 
     def _shares(self, phrases: int) -> list[tuple[int, _Places]]:
         """How many are drawn where."""
@@ -115,7 +135,13 @@ class Substitution:
             *((round(phrases * recipe.negations / tables), places) for places in self._negated),
         ]
 
-    def _around(self, kinds: Sequence[str]) -> _Places:
+    def _around(self, parts: Rows, *, longest: int) -> _Places:
+        nodes = self._nodes
+        ends = zip(nodes.starts.tolist(), nodes.ends.tolist(), strict=True)
+        but = [self._ids[start:end].tobytes() in self._held_out for start, end in ends]
+        return _Places.around(nodes, parts, longest=longest, but=np.array(but))
+
+    def _negations(self, kinds: Sequence[str]) -> _Places:
         """Where what is negated gives way, or its negator to another one."""
         nodes = self._nodes
         negated = [
@@ -126,7 +152,7 @@ class Substitution:
         ]
         beside = np.isin(nodes.parents[self._negators], nodes.parents[negated])
         parts = np.concatenate([np.array(negated, np.int64), self._negators[beside]])
-        return _Places.around(nodes, parts, longest=LONGEST_NEGATION)
+        return self._around(parts, longest=LONGEST_NEGATION)
 
     def _group_donors(self) -> tuple[Rows, Rows, Rows]:
         """One node for each distinct short wording, ordered by length and label; of each node the

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from textcond.disk import write_whole
 from textcond.errors import TrainingError
 from textcond.model.batches import Examples
 from textcond.model.evaluation import accuracies, is_polar, predict_logits
@@ -134,12 +134,15 @@ def train(
     recipe: Recipe,
     *,
     checkpoint: Path | None = None,
+    resume: bool = True,
+    start: dict[str, Any] | None = None,
     watch: Callable[[Progress], None] = lambda _: None,
 ) -> tuple[TextCNN, History]:
     """The network of the best epoch, in evaluation mode, and each epoch's figures.
 
     With `checkpoint` the run is saved to that file after every epoch, and goes on from it if
-    it is there. The same arguments give the same bits on one machine.
+    it is there and `resume` is said. `start` is the `run` of another one's checkpoint, to share its
+    pretraining. The same arguments give the same bits on one machine.
 
     Raises `TrainingError` if the checkpoint belongs to another run, the dev part has no polar
     text, or the loss or a weight is not finite.
@@ -152,9 +155,14 @@ def train(
         pretraining_epochs = 0 if data.pretraining is None else recipe.pretraining_epochs
         optimizer = _optimizer(network, recipe)
         run = _Run(network, copy.deepcopy(network), optimizer, pretraining_epochs)
+        if start is not None:
+            run.restore(start)
         if checkpoint is not None:
             identity = _identity(data, network, vocabulary, recipe)
-            _restore(run, checkpoint, identity)
+            if resume:
+                _restore(run, checkpoint, identity)
+            else:
+                checkpoint.unlink(missing_ok=True)
         while not run.finished(recipe):
             if run.history and len(run.history) == run.pretraining_epochs:
                 run.network.load_state_dict(run.average.state_dict())
@@ -298,9 +306,4 @@ def _restore(run: _Run, checkpoint: Path, identity: str) -> None:
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, lambda at: torch.save(state, at))

@@ -42,8 +42,17 @@ from tests.conftest import ROOT, Run
         (["evaluate", "--data-dir", "."], "There is no test.txt in .; give `--data-dir`"),
         (["evaluate", "--data", "yelp"], "`data` is 'yelp'; it can be sst,"),
         (["evaluate", "--split", "all", "--data-dir", "."], "`split` is 'all'; SST has train,"),
+        (["evaluate", "--split", "dev+dev", "--data-dir", "."], "`split` is 'dev+dev'; name each"),
+        (["evaluate", "--split", "dev+", "--data-dir", "."], "`split` is 'dev+'; name each part"),
+        (["evaluate", "--split", "dev", "--data", "minimal-pairs"], "minimal-pairs has no parts;"),
         (["evaluate", "--data", "none.csv"], "There is no file none.csv; check the path."),
         (["train", "--name", "new", "--data-dir", "."], "There is no train.txt in .; give"),
+        (["train", "--name", "n", "--data", "minimal-pairs"], "`data` is 'minimal-pairs'; it can"),
+        (["train", "--name", "n", "--data", "sst-negation"], "`data` is 'sst-negation'; it can"),
+        (
+            ["train", "--name", "n", "--pretrain", "sst", "--pretraining-epochs", "0"],
+            "`pretraining_epochs` is 0, but `pretrain` is 'sst'; leave one of them out.",
+        ),
         (["train", "--name", "a/b"], "`name` is 'a/b'; use letters, digits, - and _ only, up"),
         (["train", "--name", "new", "--epochs", "0"], "`epochs` is 0; it must be at least 1."),
     ],
@@ -69,6 +78,7 @@ def test_emoji_among_words_is_only_unknown(run: Run) -> None:
     [
         ("(3 (2 a) (2 b)\n", "test.txt, line 1: not a whole tree"),
         ("(3 (2 a) (9 b))\n", "the label '9' is not one of 0 to 4"),
+        ("(3 (2 ) (3 good))\n", "test.txt, line 1: not a whole tree (a node has no words)"),
         ("", "test.txt holds no trees"),
     ],
 )

@@ -15,7 +15,7 @@ import textcond
 from tests.conftest import ROOT
 from textcond.cli import app
 
-STAGES = ["errors", "text", "corpora", "model", "attribution", "report", "cli"]
+STAGES = ["errors", "disk", "text", "corpora", "model", "attribution", "analysis", "report", "cli"]
 """The order in which text passes; a module imports from its own stage and from those before."""
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from textcond.errors import TextcondError
+from textcond.errors import CorpusError, TextcondError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,8 +150,8 @@ def evaluate(
     from textcond.report.console import figures_view
 
     loaded = load(model)
-    split = split or ("dev+test" if data == "sst-negation" else "test")
-    dataset = load_corpus(data, split, data_dir=data_dir)
+    part = _part(data, split, "dev+test" if data == "sst-negation" else "test")
+    dataset = load_corpus(data, part or "", data_dir=data_dir)
     figures = measure(loaded, dataset)
     if data in PAIR_NAMES:
         figures |= negation_figures(loaded, dataset)
@@ -161,10 +161,10 @@ def evaluate(
         "model": loaded.name,
         "model_hash": loaded.hash,
         "data": data,
-        "split": split,
+        "split": part,
         **figures,
     }
-    title = f"{loaded.name} ({loaded.hash}) on {data} {split}"
+    title = f"{loaded.name} ({loaded.hash}) on {data} {part or ''}".rstrip()
     _print(as_json, answer, lambda: figures_view(title, figures))
 
 
@@ -210,6 +210,90 @@ def filters(
 
 
 @app.command()
+def analyze(
+    out: Annotated[Path, typer.Option(help="The folder of the analysis.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="sst, rotten-tomatoes, imdb, imdb-sentences, or a csv, tsv, jsonl or txt file."
+        ),
+    ] = "sst",
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, dev or test, or several; else dev+test. A file has no parts."),
+    ] = None,
+    data_dir: DataDir = None,
+    model: ModelName = "sst",
+    target: Target = "margin",
+    output: Output = "logit",
+    as_json: AsJson = False,
+) -> None:
+    """Compute every filter's conductance for every sentence of a corpus.
+
+    A stopped run goes on where it was when the command is given again.
+    """
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.corpora.loading import open_corpus
+    from textcond.model.checkpoint import load
+    from textcond.report.console import analysis_progress, figures_view
+
+    loaded = load(model)
+    part = _part(data, split, "dev+test")
+    dataset = open_corpus(data, part or "", data_dir=data_dir)
+    named = f"{Path(data).name} {part or ''}".rstrip()
+    try:
+        with analysis_progress(_console(stderr=True)) as watch:
+            analysis = CorpusConductance.compute(
+                loaded, dataset, out, data=named, target=target, output=output, watch=watch
+            )
+    except KeyboardInterrupt:
+        _fail("Stopped. What is done is kept: give the same command again to go on.", code=130)
+    answer = {"out": str(out), **analysis.summary()}
+    _print(as_json, answer, lambda: figures_view(f"{named} in {out}", answer))
+
+
+@app.command()
+def division(
+    folder: Annotated[Path, typer.Argument(help="A folder that `textcond analyze` wrote.")],
+    threshold: Annotated[float, typer.Option(help="Conductance within it counts as 0.")] = 0.01,
+    relative: Annotated[
+        bool,
+        typer.Option("--relative", help="The threshold is a share of the scores' mean distance."),
+    ] = False,
+    clusters: Annotated[
+        int | None, typer.Option(help="How many clusters; else as many as fit best.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the clustered signs: .svg, .pdf or .png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The division of labour: which filters work for which side."""
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.division import divide
+    from textcond.report.console import counting_progress, division_view
+
+    analysis = CorpusConductance.open(folder)
+    with counting_progress(_console(stderr=True), "bootstrap") as watch:
+        result = divide(
+            analysis,
+            threshold=threshold,
+            relative=relative,
+            clusters=clusters,
+            draws=draws,
+            seed=seed,
+            watch=watch,
+        )
+    if figure is not None:
+        from textcond.report.figures import division_figure, save_figure
+
+        save_figure(division_figure(result), figure)
+    _print(as_json, result.to_dict() if as_json else {}, lambda: division_view(result))
+
+
+@app.command()
 def models(as_json: AsJson = False) -> None:
     """List the models in ./models and those that ship."""
     from textcond.model.checkpoint import model_summaries
@@ -246,6 +330,17 @@ def _fail(message: str, *, code: int) -> None:
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in message)
     print(f"textcond: {shown}", file=sys.stderr)
     raise SystemExit(code)
+
+
+def _part(data: str, split: str | None, default: str) -> str | None:
+    """The parts of a corpus to read, or None where it has no parts."""
+    from textcond.corpora.loading import has_parts
+
+    if has_parts(data):
+        return split or default
+    if split is not None:
+        raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")
+    return None
 
 
 def _read(text: str) -> str:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
+from textcond.attribution.inputs import Text, check_ready, encode, encode_all, tokens_of
 from textcond.attribution.pieces import Head, PathIntegrals, integrate
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.attribution.windows import (
@@ -25,7 +25,6 @@ from textcond.attribution.windows import (
     winning_windows,
     word_scores,
 )
-from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN, pad
 
@@ -151,14 +150,35 @@ def filter_conductance(
     Raises what `conductance` does, and `TextError` if there are no texts.
     """
     quantity = quantity_of(model, target, output)
-    traces, back = trace_texts(model, texts, quantity, dtype=dtype, batch_size=batch_size)
-    integrals = [trace.integrals for trace in traces]
+    rows = encode_all(model, texts)
+    return conductance_of_ids(model.network, rows, quantity, dtype=dtype, batch_size=batch_size)
+
+
+def conductance_of_ids(
+    network: TextCNN,
+    rows: Sequence[list[int]],
+    quantity: Quantity,
+    *,
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 256,
+) -> FilterConductance:
+    """`filter_conductance` of texts that are ids already, one or more each.
+
+    A text of unknown words alone is the baseline itself: all its conductance is 0.
+    """
+    order, values, starts, scores = [], [], [], []
+    for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
+        order += batch
+        values.append(trace.conductance)
+        starts.append(trace.windows.starts)
+        scores.append(trace.integrals.score)
+    back = torch.tensor(order).argsort()
     return FilterConductance(
-        values=torch.cat([trace.conductance for trace in traces])[back],
-        starts=torch.cat([trace.windows.starts for trace in traces])[back],
+        values=torch.cat(values)[back],
+        starts=torch.cat(starts)[back],
         quantity=quantity,
-        scores=torch.cat([part.score for part in integrals])[back],
-        baseline_score=float(integrals[0].baseline_score),
+        scores=torch.cat(scores)[back],
+        baseline_score=float(trace.integrals.baseline_score),
     )
 
 
@@ -189,30 +209,22 @@ def trace_path(
     return Trace(words, windows, integrate(Head.of(network, dtype), windows.strengths, quantity))
 
 
-def trace_texts(
-    model: Model,
-    texts: Sequence[Text],
+def trace_rows(
+    network: TextCNN,
+    rows: Sequence[list[int]],
     quantity: Quantity,
     *,
-    dtype: torch.dtype = torch.float64,
-    batch_size: int = 256,
-) -> tuple[list[Trace], Int[Tensor, " texts"]]:
-    """Many texts in batches of like length, and the order that puts the rows back.
+    dtype: torch.dtype,
+    batch_size: int,
+) -> Iterator[tuple[list[int], Trace]]:
+    """Texts as ids, in batches of like length; each batch with the numbers of its rows.
 
     A batch holds `batch_size` texts, fewer if they are long.
     """
-    if isinstance(texts, str):
-        raise ValueError("`texts` is one string; give a list of texts.")
-    if not texts:
-        raise TextError("`texts` is empty; give at least one text.")
-    network = check_ready(model)
-    rows = [encode(model, tokens_of(text)) for text in texts]
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-    traces = [
-        trace_path(network, *pad([rows[row] for row in batch]), quantity, dtype)
-        for batch in _batches(order, [len(row) for row in rows], batch_size)
-    ]
-    return traces, torch.tensor(order).argsort()
+    lengths = [len(row) for row in rows]
+    order = sorted(range(len(rows)), key=lengths.__getitem__)
+    for batch in _batches(order, lengths, batch_size):
+        yield batch, trace_path(network, *pad([rows[row] for row in batch]), quantity, dtype)
 
 
 def _batches(order: list[int], lengths: list[int], batch_size: int) -> Iterator[list[int]]:

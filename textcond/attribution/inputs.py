@@ -39,6 +39,16 @@ def encode(model: Model, tokens: Sequence[str]) -> list[int]:
     return ids
 
 
+def encode_all(model: Model, texts: Sequence[Text]) -> list[list[int]]:
+    """Ids of each text; raises what `encode` and `check_ready` do, and for no texts at all."""
+    if isinstance(texts, str):
+        raise ValueError("`texts` is one string; give a list of texts.")
+    if not texts:
+        raise TextError("`texts` is empty; give at least one text.")
+    check_ready(model)
+    return [encode(model, tokens_of(text)) for text in texts]
+
+
 def check_ready(model: Model) -> TextCNN:
     """The model's network, if it can be explained; raises `ModelError` otherwise."""
     network = model.network

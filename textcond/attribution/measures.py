@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.attribution.ablation import ablation_scores
-from textcond.attribution.conductance import Trace, trace_path, trace_texts
-from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
+from textcond.attribution.conductance import Trace, trace_path, trace_rows
+from textcond.attribution.inputs import Text, check_ready, encode, encode_all, tokens_of
 from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.model.checkpoint import Model
@@ -41,10 +41,16 @@ def measure_filters(
     if measure not in _MEASURES:
         raise ValueError(f"`measure` is {measure!r}; it can be {', '.join(_MEASURES)}.")
     quantity = quantity_of(model, target, output)
-    traces, back = trace_texts(model, texts, quantity, dtype=dtype, batch_size=batch_size)
+    rows = encode_all(model, texts)
     head = Head.of(model.network, dtype)
+    order, values = [], []
     with torch.no_grad():
-        return torch.cat([_MEASURES[measure](head, trace, quantity) for trace in traces])[back]
+        for batch, trace in trace_rows(
+            model.network, rows, quantity, dtype=dtype, batch_size=batch_size
+        ):
+            order += batch
+            values.append(_MEASURES[measure](head, trace, quantity))
+    return torch.cat(values)[torch.tensor(order).argsort()]
 
 
 def integrated_gradients(

@@ -1,0 +1,41 @@
+"""An analysis whose conductances are given, not computed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tests.conftest import random_model
+from textcond.analysis import corpus as module
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.shards import write_shard
+from textcond.attribution.conductance import FilterConductance
+from textcond.attribution.quantity import quantity_of
+
+
+def analysis_of(folder: Path, values: np.ndarray) -> CorpusConductance:
+    """One sentence a row of `values`, one filter a column; scores are the rows' sums."""
+    model = random_model(seed=0)
+    quantity = quantity_of(model)
+    conducted = torch.from_numpy(values.astype(np.float64))
+    result = FilterConductance(
+        values=conducted,
+        starts=torch.zeros(conducted.shape, dtype=torch.int64),
+        quantity=quantity,
+        scores=conducted.sum(dim=1),
+        baseline_score=0.0,
+    )
+    texts = [f"w{row}" for row in range(len(values))]
+    rows = {"text": texts, "tokens": [[text] for text in texts]}
+    rows |= {name: [-1] * len(texts) for name in ("label", "positive", "negative")}
+    folder.mkdir()
+    write_shard(rows, result, "", folder / "000000.parquet")
+    manifest = module._manifest_of(model, quantity, "planted")
+    module._write_manifest(
+        folder,
+        replace(manifest, widths=(3,) * values.shape[1], sentences=len(texts), corpus=""),
+    )
+    return CorpusConductance.open(folder)

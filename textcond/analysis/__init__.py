@@ -1,0 +1,1 @@
+"""A corpus → what filters do."""

@@ -1,0 +1,377 @@
+"""Conductance of every filter for every sentence of a corpus, kept on disk.
+
+A folder of Parquet shards, one row a sentence, and a manifest. Every shard carries a digest of
+the corpus up to its end. So a killed run goes on at the first shard that is missing, ends with
+the same bytes, and does not mix two corpora.
+
+    manifest.json     the model, the quantity, the versions; when all is done, the corpus
+    000000.parquet    the first 1,024 sentences; the next ones follow
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Dataset, IterableDataset
+from filelock import FileLock, Timeout
+from jaxtyping import Float, Int, Shaped
+
+from textcond.analysis.shards import (
+    LABELS,
+    Rows,
+    conductance_column,
+    digest_of,
+    shard_path,
+    shard_paths,
+    window_column,
+    write_shard,
+)
+from textcond.attribution.conductance import FilterConductance, conductance_of_ids
+from textcond.attribution.inputs import check_ready
+from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.corpora.columns import NO_LABEL
+from textcond.disk import write_whole
+from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
+from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
+from textcond.text.vocabulary import UNKNOWN_ID
+
+SHARD_ROWS = 1_024
+MANIFEST = "manifest.json"
+_FORMAT = "textcond-analysis-1"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was computed. The last two are None until all of it is."""
+
+    format: str
+    model: str
+    model_hash: str
+    widths: tuple[int, ...]
+    """Of every filter."""
+    target: str
+    output: str
+    data: str
+    """What the user calls the corpus."""
+    versions: dict[str, str]
+    sentences: int | None = None
+    corpus: str | None = None
+    """A sha256 over the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a corpus run stands, reported after every shard."""
+
+    done: int
+    """Sentences."""
+    total: int | None
+    """None for a stream."""
+    rate: float
+    """Sentences a second, of those computed in this run."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        if self.total is None or not self.rate:
+            return None
+        return (self.total - self.done) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One row: a sentence and its score."""
+
+    row: int
+    text: str
+    tokens: tuple[str, ...]
+    label: int
+    """From 0 to 4, or `NO_LABEL`; so are the next two, 1 for yes and 0 for no."""
+    positive: int
+    negative: int
+    score: float
+    baseline_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusConductance:
+    """The conductance of every filter for every sentence of a corpus, read as it is asked for."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: Path) -> CorpusConductance:
+        """A finished analysis; raises `AnalysisError` if there is none."""
+        manifest = _read_manifest(folder)
+        if manifest is None:
+            raise AnalysisError(f"{folder} holds no analysis; `textcond analyze` writes one.")
+        if manifest.sentences is None:
+            raise AnalysisError(
+                f"The analysis in {folder} was stopped; give its `textcond analyze` command again."
+            )
+        count = -(-manifest.sentences // SHARD_ROWS)
+        missing = [path.name for path in shard_paths(folder, count) if not path.is_file()]
+        if missing:
+            raise AnalysisError(
+                f"{folder} has lost {missing[0]}; give its `textcond analyze` command again."
+            )
+        return cls(folder, manifest)
+
+    @classmethod
+    def compute(
+        cls,
+        model: Model,
+        dataset: Dataset | IterableDataset,
+        out: Path,
+        *,
+        data: str = "",
+        target: str = MARGIN,
+        output: str = "logit",
+        watch: Callable[[Progress], None] = lambda _: None,
+    ) -> CorpusConductance:
+        """Compute what `out` lacks, shard by shard, and open it.
+
+        A row needs a `text`; `tokens` and the labels of `columns.FEATURES` are taken where they
+        are. Memory does not grow with the corpus. Raises `AnalysisError` if `out` holds something
+        else or is in use, or if the corpus has no rows; and what `conductance` does about the
+        model and the quantity.
+        """
+        quantity = quantity_of(model, target, output)
+        check_ready(model)
+        manifest = _manifest_of(model, quantity, data)
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(out / ".lock", timeout=0):
+                if _is_new(out, manifest):
+                    _write_manifest(out, manifest)
+                total = len(dataset) if isinstance(dataset, Dataset) else None
+                finished = _compute_shards(model, dataset, out, quantity, total, watch)
+                _write_manifest(out, replace(manifest, **finished))
+        except Timeout:
+            raise AnalysisError(
+                f"Another process is writing to {out}; wait for it, or choose another folder."
+            ) from None
+        return cls.open(out)
+
+    def __len__(self) -> int:
+        assert self.manifest.sentences is not None
+        return self.manifest.sentences
+
+    @property
+    def filters(self) -> int:
+        return len(self.manifest.widths)
+
+    def column(self, name: str) -> Shaped[np.ndarray, " sentences"]:
+        """One column of all sentences: a label, `score` or `baseline_score`."""
+        values: np.ndarray = self._read([name])[name].to_numpy()
+        return values
+
+    def values(self, filter: int) -> Float[np.ndarray, " sentences"]:
+        """The conductance of one filter for every sentence; nothing else is read."""
+        return self.column(conductance_column(filter))
+
+    def starts(self, filter: int) -> Int[np.ndarray, " sentences"]:
+        """The first token of the filter's winning windows; below 0 where they hang over."""
+        return self.column(window_column(filter))
+
+    def matrix(self) -> Float[np.ndarray, "sentences filters"]:
+        """The conductance of every filter for every sentence: 1 KB a sentence."""
+        return np.concatenate([values for values, _ in self.blocks()])
+
+    def blocks(
+        self,
+    ) -> Iterator[tuple[Float[np.ndarray, "rows filters"], Int[np.ndarray, "rows filters"]]]:
+        """Conductance and first tokens of the winning windows, a shard at a time."""
+        for number in range(self._shards):
+            table = pq.read_table(shard_path(self.folder, number))
+            yield (
+                _stack([table[conductance_column(filter)] for filter in range(self.filters)]),
+                _stack([table[window_column(filter)] for filter in range(self.filters)]),
+            )
+
+    def top(self, filter: int, count: int, *, sign: int = 1) -> Int[np.ndarray, " rows"]:
+        """The rows with the highest conductance through a filter, or with -1 the lowest."""
+        return np.argsort(-sign * self.values(filter), kind="stable")[:count]
+
+    def sentences(self, rows: Sequence[int] | None = None) -> list[Sentence]:
+        """Some sentences, or all; only the shards that they are in are read."""
+        wanted = range(len(self)) if rows is None else [int(row) for row in rows]
+        columns = ["text", "tokens", *LABELS, "score", "baseline_score"]
+        found: dict[int, Sentence] = {}
+        for number in sorted({row // SHARD_ROWS for row in wanted}):
+            inside = [row for row in wanted if row // SHARD_ROWS == number]
+            table = pq.read_table(shard_path(self.folder, number), columns=columns)
+            table = table.take([row % SHARD_ROWS for row in inside])
+            for row, values in zip(inside, table.to_pylist(), strict=True):
+                found[row] = Sentence(row, **{**values, "tokens": tuple(values["tokens"])})
+        return [found[row] for row in wanted]
+
+    def ngram(self, sentence: Sentence, filter: int, start: int) -> tuple[str, ...]:
+        """The tokens in the filter's winning window."""
+        end = start + self.manifest.widths[filter]
+        return sentence.tokens[max(start, 0) : end]
+
+    def summary(self) -> dict[str, Any]:
+        """What was computed, for a reader."""
+        manifest = self.manifest
+        return {
+            "model": manifest.model,
+            "model_hash": manifest.model_hash,
+            "target": manifest.target,
+            "output": manifest.output,
+            "data": manifest.data,
+            "corpus": manifest.corpus,
+            "sentences": manifest.sentences,
+            "filters": self.filters,
+        }
+
+    def check_model(self, model: Model) -> None:
+        """Raise `AnalysisError` unless this was computed with the model."""
+        if model.hash != self.manifest.model_hash:
+            raise AnalysisError(
+                f"{self.folder} was computed with the model {self.manifest.model!r} "
+                f"({self.manifest.model_hash}), not with {model.name!r} ({model.hash}); give "
+                "`--model` the one, or analyze again."
+            )
+
+    @property
+    def _shards(self) -> int:
+        return -(-len(self) // SHARD_ROWS)
+
+    def _read(self, columns: list[str]) -> pa.Table:
+        paths = shard_paths(self.folder, self._shards)
+        return pa.concat_tables([pq.read_table(path, columns=columns) for path in paths])
+
+
+def _compute_shards(
+    model: Model,
+    dataset: Dataset | IterableDataset,
+    out: Path,
+    quantity: Quantity,
+    total: int | None,
+    watch: Callable[[Progress], None],
+) -> dict[str, Any]:
+    digest, done, computed, seconds = hashlib.sha256(), 0, 0, 0.0
+    number = -1
+    for number, rows in enumerate(_chunks(dataset)):
+        start = time.perf_counter()
+        digest.update(json.dumps(rows).encode())
+        path = shard_path(out, number)
+        known = digest_of(path)
+        if known is None:
+            result = _conductance_of_rows(model, rows, quantity)
+            write_whole(path, partial(write_shard, rows, result, digest.hexdigest()))
+            computed += len(rows["text"])
+            seconds += time.perf_counter() - start
+        elif known != digest.hexdigest():
+            raise AnalysisError(
+                f"{path} was computed from another corpus; choose another `--out`, or delete it."
+            )
+        done += len(rows["text"])
+        watch(Progress(done, total, computed / seconds if seconds else 0.0))
+    if not done:
+        raise AnalysisError("The corpus has no rows; give at least one text.")
+    if shard_path(out, number + 1).exists():
+        raise AnalysisError(
+            f"{out} holds the analysis of a longer corpus; choose another `--out`, or delete it."
+        )
+    return {"sentences": done, "corpus": digest.hexdigest()}
+
+
+def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
+    """As many rows as a shard has, as columns, with tokens and labels."""
+    seen = 0
+    for rows in dataset.with_format(None).iter(SHARD_ROWS):
+        if "text" not in rows:
+            raise AnalysisError(
+                f"The dataset has no column `text`, only {', '.join(rows)}; rename one."
+            )
+        texts = rows["text"]
+        for place, text in enumerate(texts, start=seen):
+            if not isinstance(text, str) or _SURROGATE.search(text):
+                raise AnalysisError(f"Row {place} has {text!r:.60} as its text; give a string.")
+        tokens = [list(words) for words in rows.get("tokens") or tokenize_all(texts)]
+        for place, words in enumerate(tokens, start=seen):
+            if len(words) > MAX_TOKENS:
+                raise AnalysisError(
+                    f"Row {place} has {len(words):,} tokens; the limit is {MAX_TOKENS:,}. Split it."
+                )
+        labels = {name: rows.get(name) or [NO_LABEL] * len(texts) for name in LABELS}
+        seen += len(texts)
+        yield {"text": list(texts), "tokens": tokens, **labels}
+
+
+def _conductance_of_rows(model: Model, rows: Rows, quantity: Quantity) -> FilterConductance:
+    # A text without a token is the baseline, like one without a known word.
+    ids = [model.vocabulary.encode(tokens) or [UNKNOWN_ID] for tokens in rows["tokens"]]
+    return conductance_of_ids(model.network, ids, quantity)
+
+
+def _stack(columns: Sequence[pa.ChunkedArray]) -> Shaped[np.ndarray, "rows filters"]:
+    return np.stack([column.to_numpy() for column in columns], axis=1)
+
+
+def _manifest_of(model: Model, quantity: Quantity, data: str) -> Manifest:
+    shape = model.network.shape
+    return Manifest(
+        format=_FORMAT,
+        model=model.name,
+        model_hash=model.hash,
+        widths=tuple(shape.width(filter) for filter in range(shape.filters)),
+        target=quantity.target,
+        output=quantity.output,
+        data=data,
+        versions={name: version(name) for name in ("textcond", "torch", "pyarrow")},
+    )
+
+
+def _read_manifest(folder: Path) -> Manifest | None:
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text())
+        if content["format"] != _FORMAT:
+            raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
+        return Manifest(**{**content, "widths": tuple(content["widths"])})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise AnalysisError(
+            f"{path} is not one of `textcond analyze` ({error}); give another folder."
+        ) from error
+
+
+def _is_new(out: Path, manifest: Manifest) -> bool:
+    """Whether `out` is empty; raises `AnalysisError` unless it is or holds the same analysis."""
+    there = _read_manifest(out)
+    if there is None:
+        strange = [path.name for path in out.iterdir() if not path.name.startswith(".")]
+        if strange:
+            raise AnalysisError(f"{out} holds {strange[0]}; choose a new or empty folder.")
+        return True
+    for field in ("model_hash", "target", "output", "data", "versions"):
+        if getattr(there, field) != getattr(manifest, field):
+            raise AnalysisError(
+                f"{out} holds an analysis of another {field.replace('_', ' ')} "
+                f"({getattr(there, field)}, not {getattr(manifest, field)}); choose another "
+                "`--out`, or delete it."
+            )
+    return False
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = json.dumps(asdict(manifest), indent=2) + "\n"
+    write_whole(folder / MANIFEST, lambda at: at.write_text(text))

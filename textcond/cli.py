@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from textcond.errors import CorpusError, TextcondError
+from textcond.errors import CorpusError, PatternError, TextcondError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,10 @@ Top = Annotated[int, typer.Option(min=0, help="How many filters to show; 0 for a
 DataDir = Annotated[
     Path | None, typer.Option(help="SST: the folder of trees, or trainDevTestTrees_PTB.zip.")
 ]
+AnalysisFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder that `textcond analyze` wrote.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
 TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
 
 
@@ -81,7 +85,8 @@ def train(
     """Train a model, evaluate it, save it with its card."""
     from textcond.model.building import build_model
     from textcond.model.recipe import Recipe
-    from textcond.report.console import figures_view, training_progress
+    from textcond.report.console import figures_view
+    from textcond.report.progress import training_progress
 
     recipe = Recipe(
         pretraining_epochs=pretraining_epochs,
@@ -235,7 +240,8 @@ def analyze(
     from textcond.analysis.corpus import CorpusConductance
     from textcond.corpora.loading import open_corpus
     from textcond.model.checkpoint import load
-    from textcond.report.console import analysis_progress, figures_view
+    from textcond.report.console import figures_view
+    from textcond.report.progress import analysis_progress
 
     loaded = load(model)
     part = _part(data, split, "dev+test")
@@ -254,7 +260,7 @@ def analyze(
 
 @app.command()
 def division(
-    folder: Annotated[Path, typer.Argument(help="A folder that `textcond analyze` wrote.")],
+    folder: AnalysisFolder,
     threshold: Annotated[float, typer.Option(help="Conductance within it counts as 0.")] = 0.01,
     relative: Annotated[
         bool,
@@ -264,7 +270,7 @@ def division(
         int | None, typer.Option(help="How many clusters; else as many as fit best.")
     ] = None,
     draws: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    seed: Seed = 0,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the clustered signs: .svg, .pdf or .png.")
     ] = None,
@@ -273,7 +279,8 @@ def division(
     """The division of labour: which filters work for which side."""
     from textcond.analysis.corpus import CorpusConductance
     from textcond.analysis.division import divide
-    from textcond.report.console import counting_progress, division_view
+    from textcond.report.analyses import division_view
+    from textcond.report.progress import counting_progress
 
     analysis = CorpusConductance.open(folder)
     with counting_progress(_console(stderr=True), "bootstrap") as watch:
@@ -291,6 +298,59 @@ def division(
 
         save_figure(division_figure(result), figure)
     _print(as_json, result.to_dict() if as_json else {}, lambda: division_view(result))
+
+
+@app.command()
+def negation(
+    folder: AnalysisFolder,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            help="Pairs to find the filters with: sst-negation, minimal-pairs, a corpus of texts "
+            "with negators, or a file with the columns negated and unnegated; else sst-negation "
+            "with --data-dir and rotten-tomatoes without."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    text: Annotated[
+        str | None, typer.Option(help="Find the filters by one text and --pattern instead.")
+    ] = None,
+    pattern: Annotated[str | None, typer.Option(help="Words that stand in --text.")] = None,
+    model: ModelName = "sst",
+    draws: Annotated[int, typer.Option(min=1, help="Of other filters to ablate.")] = 100,
+    sentences: Annotated[int, typer.Option(min=1, help="To retrieve for each side.")] = 50,
+    seed: Seed = 0,
+    top: Top = 10,
+    as_json: AsJson = False,
+) -> None:
+    """The filters that handle negation, what ablating them does, and where they fire."""
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.negation import find_negation
+    from textcond.corpora.pairs import load_pairs
+    from textcond.model.checkpoint import load
+    from textcond.report.analyses import negation_view
+    from textcond.report.progress import counting_progress
+
+    if (text is None) != (pattern is None):
+        raise PatternError("`text` and `pattern` go together; give both or neither.")
+    analysis = CorpusConductance.open(folder)
+    loaded = load(model)
+    named = pairs or ("rotten-tomatoes" if data_dir is None else "sst-negation")
+    found, held_out = load_pairs(named, data_dir=data_dir, seed=seed)
+    with counting_progress(_console(stderr=True), "ablating") as watch:
+        result = find_negation(
+            loaded,
+            analysis,
+            found,
+            held_out,
+            exemplar=None if text is None or pattern is None else (text, pattern),
+            draws=draws,
+            top=sentences,
+            seed=seed,
+            watch=watch,
+        )
+    answer = {"pairs": named, **result.to_dict(top=top)} if as_json else {}
+    _print(as_json, answer, lambda: negation_view(result, top=top))
 
 
 @app.command()

@@ -25,7 +25,7 @@ FEATURES = Features(
 def five_class_dataset(
     tokens: Sequence[list[str]], labels: Sequence[int], *, texts: Sequence[str] | None = None
 ) -> Dataset:
-    """Rows whose labels run from 0 to 4; neither head holds for 2.
+    """Rows whose labels run from 0 to 4, or are `NO_LABEL`; neither head holds for 2.
 
     Without `texts` they are the tokens, joined by blanks.
     """
@@ -40,8 +40,8 @@ def five_class_columns(
         "text": [" ".join(words) for words in tokens] if texts is None else list(texts),
         "tokens": list(tokens),
         "label": list(labels),
-        "positive": [int(label > 2) for label in labels],
-        "negative": [int(label < 2) for label in labels],
+        "positive": [NO_LABEL if label == NO_LABEL else int(label > 2) for label in labels],
+        "negative": [NO_LABEL if label == NO_LABEL else int(label < 2) for label in labels],
     }
 
 

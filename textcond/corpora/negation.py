@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset, Features, List, Value
 
-from textcond.corpora.columns import FEATURES, five_class_columns
+from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns
 from textcond.corpora.treebank import Nodes, load_nodes
 from textcond.text.tokenizer import tokenize_all
 
@@ -29,6 +29,10 @@ AUXILIARIES = frozenset([
     "am", "is", "are", "was", "were", "be", "been", "being", "'m", "'s", "'re", "ai",
     "do", "does", "did", "have", "has", "had", "'ve", "'d", "can", "ca", "could", "will", "wo",
     "'ll", "would", "shall", "should", "may", "might", "must", "need",
+])
+DIMINISHERS = frozenset([
+    "little", "few", "less", "least", "lack", "lacks", "lacked", "lacking", "fail", "fails",
+    "failed", "failing", "nobody", "nowhere",
 ])
 # fmt: on
 KINDS = ("negated positive", "negated negative", "kept positive", "kept negative")
@@ -45,7 +49,9 @@ PAIR_FEATURES = Features(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class Pair:
+    """A phrase with its label from 0 to 4, and the same without the negation; or `NO_LABEL`."""
+
     negated: Sequence[str]
     label: int
     unnegated: Sequence[str]
@@ -64,11 +70,11 @@ def load_negation(split: str, *, data_dir: Path | None = None) -> Dataset:
     for node in negated_nodes(nodes):
         whole = int(nodes.parents[node])
         if wordings[whole] not in seen:
-            pairs[wordings[whole]] = _Pair(
+            pairs[wordings[whole]] = Pair(
                 *(nodes.words(whole), int(nodes.labels[whole])),
                 *(nodes.words(node), int(nodes.labels[node])),
             )
-    return _dataset(list(pairs.values()))
+    return pair_dataset(list(pairs.values()))
 
 
 def load_minimal_pairs() -> Dataset:
@@ -82,7 +88,7 @@ def load_minimal_pairs() -> Dataset:
     negated = tokenize_all(row["negated"] for row in rows)
     unnegated = tokenize_all(row["unnegated"] for row in rows)
     pairs = zip(negated, unnegated, labels, strict=True)
-    return _dataset([_Pair(whole, 4 - label, part, label) for whole, part, label in pairs])
+    return pair_dataset([Pair(whole, 4 - label, part, label) for whole, part, label in pairs])
 
 
 def negated_nodes(nodes: Nodes) -> list[int]:
@@ -102,7 +108,9 @@ def negator_nodes(nodes: Nodes) -> list[int]:
 
 
 def pair_kind(label: int, unnegated_label: int) -> str:
-    """One of `KINDS`, for labels from 0 to 4, the second not neutral."""
+    """One of `KINDS`, for labels from 0 to 4, the second not neutral; "" if they are not known."""
+    if NO_LABEL in (label, unnegated_label):
+        return ""
     if unnegated_label > 2:
         return "kept positive" if label > 2 else "negated positive"
     return "kept negative" if label < 2 else "negated negative"
@@ -119,7 +127,8 @@ def _wordings(nodes: Nodes) -> list[tuple[str, ...]]:
     return [words[start:end] for start, end in zip(nodes.starts, nodes.ends, strict=True)]
 
 
-def _dataset(pairs: Sequence[_Pair]) -> Dataset:
+def pair_dataset(pairs: Sequence[Pair]) -> Dataset:
+    """One row a pair, with the columns of `PAIR_FEATURES`."""
     columns = five_class_columns(
         [list(pair.negated) for pair in pairs], [pair.label for pair in pairs]
     )

@@ -1,4 +1,4 @@
-"""Results in the terminal: coloured sentences, tables, a progress bar.
+"""Results in the terminal: coloured sentences and tables.
 
 Blue pushes the score up and red pushes it down, as in the papers' figures; every colour has
 its number beside it.
@@ -7,26 +7,18 @@ its number beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:  # each command imports what it needs, and no more
-    from collections.abc import Callable
-
-    from textcond.analysis.corpus import Progress as AnalysisProgress
-    from textcond.analysis.division import Division
     from textcond.attribution.explanation import Explanation, PatternQuery
-    from textcond.model.training import Progress as TrainingProgress
 
 _SHOWN_TOKENS = 400
 """Longer texts are cut here in the terminal; `--json` gives them whole."""
@@ -93,26 +85,6 @@ def _shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def division_view(division: Division) -> RenderableType:
-    """The figures of the whole, and a row for each cluster of filters."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Cluster", "Filters", "Positive", "Negative", "Mean purity", "Mean activity"):
-        table.add_column(name, justify="right")
-    for cluster in range(1, max(role.cluster for role in division.roles) + 1):
-        roles = [role for role in division.roles if role.cluster == cluster]
-        table.add_row(
-            str(cluster),
-            str(len(roles)),
-            str(sum(role.polarity == "positive" for role in roles)),
-            str(sum(role.polarity == "negative" for role in roles)),
-            f"{mean(role.purity or 0.0 for role in roles):.3f}",
-            f"{mean(role.active for role in roles):.3f}",
-        )
-    manifest = division.analysis.manifest
-    title = f"{manifest.model} ({manifest.model_hash}) on {manifest.data}"
-    return Group(figures_view(title, division.summary()), "", table)
-
-
 def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
     """A row for each model."""
     table = Table(box=None, header_style="bold")
@@ -124,86 +96,6 @@ def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
         note = model["problem"] or model["folder"]
         table.add_row(model["name"], model["data"], *shown, model["hash"], note)
     return table
-
-
-@contextmanager
-def training_progress(console: Console) -> Iterator[Callable[[TrainingProgress], None]]:
-    """A bar with loss, dev accuracy and time left; a line an epoch where there is no terminal."""
-    figures = "{task.fields[figures]}"
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn(figures),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("reading the corpus", total=None, figures="")
-
-        def watch(progress: TrainingProgress) -> None:
-            dev = "" if progress.dev_accuracy is None else f"  dev {progress.dev_accuracy:.4f}"
-            epoch = f"{progress.stage}, epoch {progress.epoch}/{progress.epochs}"
-            figures = f"loss {progress.loss:.4f}{dev}  {_clock(progress.seconds_left)} left"
-            bar.update(
-                task,
-                description=epoch,
-                completed=progress.batches_done,
-                total=progress.batches,
-                figures=figures,
-            )
-            if not console.is_terminal and progress.ends_epoch:
-                console.print(f"{epoch}  {figures}")
-
-        yield watch
-
-
-@contextmanager
-def analysis_progress(console: Console) -> Iterator[Callable[[AnalysisProgress], None]]:
-    """A bar with sentences a second and time left."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[figures]}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("analyzing", total=None, figures="")
-
-        def watch(progress: AnalysisProgress) -> None:
-            of = "" if progress.total is None else f" of {progress.total:,}"
-            rate = f"  {progress.rate:,.0f} a second" if progress.rate else ""
-            left = (
-                "" if progress.seconds_left is None else f"  {_clock(progress.seconds_left)} left"
-            )
-            bar.update(
-                task,
-                completed=progress.done,
-                total=progress.total,
-                figures=f"{progress.done:,}{of} sentences{rate}{left}",
-            )
-
-        yield watch
-
-
-@contextmanager
-def counting_progress(console: Console, name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work in steps."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02}"
 
 
 def _head_lines(explanation: Explanation) -> list[Text]:

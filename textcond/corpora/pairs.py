@@ -1,0 +1,134 @@
+"""Pairs to find negation filters with: one part to find them, one held out to check them.
+
+They come out of the treebank's trees, out of any text (a negator and what follows it), or out
+of a user's file with the columns `negated` and `unnegated` and, if it is labelled,
+`unnegated_polarity` (positive or negative; the negation is then taken to reverse it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+
+from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
+from textcond.corpora.negation import (
+    AUXILIARIES,
+    NEGATORS,
+    Pair,
+    load_minimal_pairs,
+    pair_dataset,
+)
+from textcond.errors import CorpusError
+from textcond.text.tokenizer import tokenize_all
+
+LONGEST_CUT = 4
+"""Words after the negator: with it and an auxiliary they fill the widest filter."""
+PAIR_CORPORA = ("sst-negation", "minimal-pairs", *TRAINING_NAMES)
+_POLARITIES = {"positive": 3, "negative": 1, "": NO_LABEL}
+
+
+def load_pairs(
+    data: str, *, data_dir: Path | None = None, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Pairs with the columns of `negation.PAIR_FEATURES`, to find with and to check with.
+
+    For `sst-negation` and for the corpora of text these are the train part and the dev and test
+    parts; for `minimal-pairs` and a file of pairs, two halves drawn by `seed`. Raises
+    `CorpusError` if they cannot be had.
+    """
+    if data == "minimal-pairs" or is_file(data):
+        pairs = load_minimal_pairs() if data == "minimal-pairs" else _read_pairs(Path(data))
+        if len(pairs) < 2:
+            raise CorpusError(f"{data} has one pair; give at least 2.")
+        order = np.random.default_rng(seed).permutation(len(pairs))
+        half = -(-len(pairs) // 2)
+        return pairs.select(order[:half]), pairs.select(order[half:])
+    if data not in PAIR_CORPORA:
+        raise CorpusError(
+            f"`pairs` is {data!r}; it can be {', '.join(PAIR_CORPORA)}, or a csv, tsv or jsonl "
+            "file with the columns negated and unnegated."
+        )
+    found, held_out = (
+        load_corpus(data, split, data_dir=data_dir) for split in ("train", "dev+test")
+    )
+    if data == "sst-negation":
+        return found, held_out
+    cut = cut_pairs(found["tokens"])
+    known = {tuple(tokens) for tokens in cut["tokens"]}
+    rest = cut_pairs(held_out["tokens"])
+    new = [row for row, tokens in enumerate(rest["tokens"]) if tuple(tokens) not in known]
+    return cut, rest.select(new)
+
+
+def cut_pairs(sentences: Sequence[Sequence[str]]) -> Dataset:
+    """Every distinct phrase of a negator, with an auxiliary before it, and the words after it.
+
+    At most `LONGEST_CUT` words, up to the next punctuation. Nothing is known of their labels.
+    Raises `CorpusError` if no sentence has a negator.
+    """
+    pairs = {}
+    for tokens in sentences:
+        words = [token.lower() for token in tokens]
+        for place in (place for place, word in enumerate(words) if word in NEGATORS):
+            end = place + 1
+            while end < min(len(words), place + 1 + LONGEST_CUT) and _is_word(words[end]):
+                end += 1
+            if end > place + 1:
+                start = place - (place > 0 and words[place - 1] in AUXILIARIES)
+                negated, unnegated = tokens[start:end], tokens[place + 1 : end]
+                pairs[tuple(words[start:end])] = Pair(negated, NO_LABEL, unnegated, NO_LABEL)
+    if not pairs:
+        raise CorpusError("No text has a negator; give pairs with `--pairs FILE`.")
+    return pair_dataset(list(pairs.values()))
+
+
+def _is_word(token: str) -> bool:
+    return any(character.isalnum() for character in token)
+
+
+def _read_pairs(path: Path) -> Dataset:
+    rows = _read_table(path)
+    for name in ("negated", "unnegated"):
+        if name not in rows:
+            raise CorpusError(f"{path} has no column {name!r}; give `negated` and `unnegated`.")
+    polarities = rows.get("unnegated_polarity", pd.Series([""] * len(rows), dtype=str))
+    negated, unnegated = (list(tokenize_all(rows[name])) for name in ("negated", "unnegated"))
+    pairs = []
+    for row, (whole, part, polarity) in enumerate(
+        zip(negated, unnegated, polarities, strict=True), start=1
+    ):
+        if not whole or not part or whole == part:
+            raise CorpusError(
+                f"{path}, pair {row}: give a text with a negation and the same without it."
+            )
+        if polarity not in _POLARITIES:
+            raise CorpusError(
+                f"{path}, pair {row}: the polarity is {polarity!r}; it can be positive, negative, "
+                "or nothing."
+            )
+        label = _POLARITIES[polarity]
+        pairs.append(Pair(whole, label if label == NO_LABEL else 4 - label, part, label))
+    if not pairs:
+        raise CorpusError(f"{path} has no pairs; give at least 2.")
+    return pair_dataset(pairs)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    ending = path.suffix.lower()
+    try:
+        if ending == ".jsonl":
+            return pd.read_json(path, lines=True, dtype=str).fillna("")
+        if ending in (".csv", ".tsv"):
+            separator = "\t" if ending == ".tsv" else ","
+            return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise CorpusError(f"There is no file {path}; check the path.") from error
+    except ValueError as error:  # pandas's own errors are of this kind, and Unicode's too
+        reason = " ".join(str(error).split())
+        raise CorpusError(f"{path} cannot be read ({reason}); check the file.") from error
+    raise CorpusError(f"{path} holds no pairs; give a csv, tsv or jsonl file.")

@@ -1,0 +1,112 @@
+"""Results of corpus analyses in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from textcond.report.console import figures_view
+
+if TYPE_CHECKING:  # each command imports what it needs, and no more
+    from textcond.analysis.division import Division
+    from textcond.analysis.negation import Negation
+
+
+def division_view(division: Division) -> RenderableType:
+    """The figures of the whole, and a row for each cluster of filters."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Cluster", "Filters", "Positive", "Negative", "Mean purity", "Mean activity"):
+        table.add_column(name, justify="right")
+    for cluster in range(1, max(role.cluster for role in division.roles) + 1):
+        roles = [role for role in division.roles if role.cluster == cluster]
+        table.add_row(
+            str(cluster),
+            str(len(roles)),
+            str(sum(role.polarity == "positive" for role in roles)),
+            str(sum(role.polarity == "negative" for role in roles)),
+            f"{mean(role.purity or 0.0 for role in roles):.3f}",
+            f"{mean(role.active for role in roles):.3f}",
+        )
+    manifest = division.analysis.manifest
+    title = f"{manifest.model} ({manifest.model_hash}) on {manifest.data}"
+    return Group(figures_view(title, division.summary()), "", table)
+
+
+def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
+    """For each side the filters with their evidence, the causal check and the sentences."""
+    parts: list[RenderableType] = []
+    for side in negation.sides:
+        found, causes = side.filters, side.causes
+        way = "down" if found.direction < 0 else "up"
+        title = f"Negation of {found.negated} words moves the score {way}"
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        evidence = [name for name in found.filters[0].evidence if name != "p_value"]
+        for name in ("Filter", "Width", "Found", "Score", *map(_spaced, evidence)):
+            table.add_column(name, justify="right")
+        for row in found.filters[: top or None]:
+            table.add_row(
+                str(row.filter),
+                str(row.width),
+                "yes" if row.filter in found.found else "",
+                f"{row.score:.3f}",
+                *(f"{row.evidence[name]:.3f}" for name in evidence),
+            )
+        figures = {
+            "filters ablated": ", ".join(map(str, causes.filters)),
+            "held-out pairs": causes.pairs,
+            "effect of the negator": causes.effect,
+            "share of it removed": causes.removed,
+            "median of the draws": causes.drawn_median,
+            "draws that remove as much": causes.exceeded,
+            "accuracy without negator": causes.accuracy,
+            "accuracy when ablated": causes.accuracy_without,
+            "predictions unchanged": causes.unchanged,
+        }
+        retrieval = side.retrieval
+        sentences = Table(box=None, header_style="bold", pad_edge=False)
+        for name in ("Conductance", "Filter"):
+            sentences.add_column(name, justify="right")
+        sentences.add_column("Winning n-gram, inside its sentence", overflow="fold")
+        for sentence in retrieval.sentences[: top or None]:
+            sentences.add_row(
+                f"{found.direction * sentence.conductance:+.3f}",
+                str(sentence.filter),
+                _marked(sentence.tokens, sentence.window),
+            )
+        shown = f"{len(retrieval.sentences)} sentences where they push most"
+        parts += [
+            Text(title, style="bold"),
+            table,
+            "",
+            figures_view("Ablated together", figures),
+            "",
+            Text(
+                f"{shown}; a negator or diminisher in {retrieval.precision:.0%} of the n-grams",
+                style="bold",
+            ),
+            sentences,
+            "",
+        ]
+    return Group(*parts)
+
+
+def _spaced(name: str) -> str:
+    return name.capitalize().replace("_", " ")
+
+
+def _marked(tokens: Sequence[str], window: tuple[int, int], *, around: int = 8) -> Text:
+    """A part of a sentence with its n-gram in bold."""
+    start, end = window
+    first, last = max(start - around, 0), min(end + around, len(tokens))
+    return Text.assemble(
+        ("... " if first else "") + " ".join(tokens[first:start]),
+        " " if start > first else "",
+        (" ".join(tokens[start:end]), "bold underline"),
+        " " if end < last else "",
+        " ".join(tokens[end:last]) + (" ..." if last < len(tokens) else ""),
+    )

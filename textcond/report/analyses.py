@@ -15,6 +15,8 @@ from textcond.report.console import figures_view
 if TYPE_CHECKING:  # each command imports what it needs, and no more
     from textcond.analysis.division import Division
     from textcond.analysis.negation import Negation
+    from textcond.analysis.rule_check import RuleCheck
+    from textcond.analysis.rules import RuleSet
 
 
 def division_view(division: Division) -> RenderableType:
@@ -92,6 +94,41 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
             sentences,
             "",
         ]
+    return Group(*parts)
+
+
+def rules_view(rules: RuleSet, check: RuleCheck | None, *, top: int = 20) -> RenderableType:
+    """The first rules, how well they do elsewhere, and the curve by their number."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("Rule", overflow="fold")
+    for name in ("Weight", "Support", "Fidelity", "Precision", "Coverage"):
+        table.add_column(name, justify="right")
+    for rule in rules.rules[: top or None]:
+        precision = "-" if rule.precision is None else f"{rule.precision:.2f}"
+        table.add_row(
+            rule.name,
+            f"{rule.weight:+.2f}",
+            str(rule.support),
+            f"{rule.fidelity:.2f}",
+            precision,
+            f"{rule.coverage:.2%}",
+        )
+    figures = {
+        "rules": len(rules.rules),
+        "with a negator": sum(rule.negator for rule in rules.rules),
+        "negators found": ", ".join(rules.negators),
+    }
+    parts: list[RenderableType] = [table, "", figures_view("All rules", figures)]
+    if check is not None:
+        names = ("sentences", "matches", "fidelity", "precision", "neutral", "network_accuracy")
+        shown = {name: getattr(check, name) for name in names}
+        curve = Table(box=None, header_style="bold", pad_edge=False)
+        for name in ("Rules", "Agreement with the network", "Accuracy"):
+            curve.add_column(name, justify="right")
+        for point in check.curve:
+            accuracy = "-" if point.accuracy is None else f"{point.accuracy:.4f}"
+            curve.add_row(f"{point.rules:,}", f"{point.agreement:.4f}", accuracy)
+        parts += ["", figures_view(f"On {check.data}", shown), "", curve]
     return Group(*parts)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from textcond.errors import TextError
 
 if TYPE_CHECKING:
+    from spacy.language import Language
     from spacy.tokenizer import Tokenizer
 
 MAX_TOKENS = 20_000
@@ -64,6 +65,16 @@ def tokenize_all(texts: Iterable[str]) -> Iterator[list[str]]:
     Control characters count as blanks here: one of them should not stop a corpus.
     """
     return _pieces(_CONTROL.sub(" ", text) for text in texts)
+
+
+def treebank_pipeline() -> Language:
+    """A blank spaCy pipeline with these tokens, to run exported rules in: add a `span_ruler`."""
+    import spacy
+    from spacy.tokens import Doc
+
+    pipeline = spacy.blank("en")
+    pipeline.tokenizer = lambda text: Doc(pipeline.vocab, words=next(tokenize_all([text])))
+    return pipeline
 
 
 def _pieces(texts: Iterable[str]) -> Iterator[list[str]]:

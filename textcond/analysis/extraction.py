@@ -1,0 +1,220 @@
+"""Rule extraction: from the n-grams of filters to the few patterns that cover them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+from sklearn.linear_model import LogisticRegression
+
+from textcond.analysis.contrast import encode_rows
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.mining import candidates, find_negators
+from textcond.analysis.ngrams import NGrams, collect_ngrams
+from textcond.analysis.patterns import Index, Match, Pattern
+from textcond.analysis.rules import Rule, RuleSet
+from textcond.attribution.conductance import conductance_of_ids
+from textcond.attribution.quantity import quantity_of
+from textcond.corpora.gold import Gold
+from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
+
+EXAMPLES = 3
+NEGATOR_SHARE = 0.05
+"""Of the (sentence, filter) pairs: the negators are found from the strongest n-grams."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A candidate on the corpus, and the strong n-grams that its matches stand in."""
+
+    sign: int
+    pattern: Pattern
+    matches: list[Match]
+    given: Float[np.ndarray, " matches"]
+    covers: list[int]
+
+    @property
+    def fidelity(self) -> float:
+        return float(np.mean(self.sign * self.given > 0))
+
+
+def extract_rules(
+    model: Model,
+    analysis: CorpusConductance,
+    *,
+    filters: Sequence[int] | None = None,
+    gold: Gold | None = None,
+    share: float = 0.2,
+    support: int = 3,
+    fidelity: float = 0.8,
+    only_negators: bool = False,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> RuleSet:
+    """Rules from the n-grams of some filters, or of all.
+
+    `share` of the (sentence, filter) pairs with the highest conductance are read. A rule needs
+    `support` sentences and `fidelity`, and with `only_negators` a negator. Of such patterns those
+    are taken, one by one, that cover most conductance for their number of words, as long as each
+    covers n-grams of `support` sentences that those before do not (greedy weighted set cover,
+    Chvátal 1979). Raises `AnalysisError` if no rule is left, and what `collect_ngrams` does.
+    """
+    if support < 1:
+        raise AnalysisError(f"`support` is {support}; it must be at least 1.")
+    if not 0 <= fidelity <= 1:
+        raise AnalysisError(f"`fidelity` is {fidelity}; it must be from 0 to 1.")
+    wanted = range(analysis.filters) if filters is None else filters
+    found = collect_ngrams(model, analysis, wanted, share=share, watch=watch)
+    alone = _scores_alone(model, analysis, found)
+    negators = find_negators(found.strongest(NEGATOR_SHARE), alone)
+    index = Index(found.texts)
+    patterns = candidates(found, alone, negators, support=support)
+    if only_negators:
+        patterns = {one for one in patterns if has_negator(one[1], negators)}
+    measured = _measure(index, found, patterns)
+    fit = [
+        one
+        for one in measured
+        if one.covers
+        and len({match.row for match in one.matches}) >= support
+        and one.fidelity >= fidelity
+    ]
+    chosen = _cover(fit, found, negators, support)
+    if not chosen:
+        raise AnalysisError(
+            f"No pattern has a fidelity of {fidelity} in {support} sentences; lower one of them, "
+            "or analyze more text."
+        )
+    total = found.total
+    rules = RuleSet(
+        rules=tuple(_rule(one, found, total, gold, negators) for one in chosen),
+        negators=tuple(sorted(negators)),
+        bias=0.0,
+        source=analysis.summary(),
+    )
+    return _with_bias(rules, found.texts, analysis.column("score") > 0)
+
+
+def _scores_alone(model: Model, analysis: CorpusConductance, found: NGrams) -> dict[str, float]:
+    """How far each word of a skeleton moves the score if it is the whole text."""
+    words = sorted({word for ngram in found.ngrams for _, word in ngram.skeleton})
+    quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
+    result = conductance_of_ids(
+        model.network, encode_rows(model, [[word] for word in words]), quantity
+    )
+    moved = (result.scores - result.baseline_score).tolist()
+    return dict(zip(words, moved, strict=True))
+
+
+def _measure(
+    index: Index, found: NGrams, patterns: Iterable[tuple[int, Pattern]]
+) -> list[_Measured]:
+    inside: dict[tuple[int, int], list[int]] = {}
+    for number, ngram in enumerate(found.ngrams):
+        inside.setdefault((ngram.row, ngram.sign), []).append(number)
+    measured = []
+    for sign, pattern in sorted(patterns, key=str):
+        matches = index.find(pattern)
+        given = np.array([found.given(match) for match in matches])
+        covers = {
+            number
+            for match in matches
+            for number in inside.get((match.row, sign), ())
+            if found.ngrams[number].holds(match)
+        }
+        measured.append(_Measured(sign, pattern, matches, given, sorted(covers)))
+    return measured
+
+
+def _cover(
+    measured: Sequence[_Measured], found: NGrams, negators: set[str], support: int
+) -> list[_Measured]:
+    """The greedy cover; a gain only falls, so the heap's top is looked at anew."""
+    amounts = np.array([abs(ngram.conductance) for ngram in found.ngrams])
+    rows = np.array([ngram.row for ngram in found.ngrams])
+    left = np.ones(len(amounts), bool)
+    costs = [_cost(one.pattern, negators) for one in measured]
+    heap = [
+        (-amounts[one.covers].sum() / cost, place)
+        for place, (one, cost) in enumerate(zip(measured, costs, strict=True))
+    ]
+    heapq.heapify(heap)
+    chosen = []
+    while heap:
+        _, place = heapq.heappop(heap)
+        covers = np.array(measured[place].covers)
+        new = covers[left[covers]]
+        if len(np.unique(rows[new])) < support:
+            continue
+        gain = float(amounts[new].sum()) / costs[place]
+        if heap and (-gain, place) > heap[0]:
+            heapq.heappush(heap, (-gain, place))
+            continue
+        chosen.append(measured[place])
+        left[new] = False
+    return chosen
+
+
+def has_negator(pattern: Pattern, negators: set[str]) -> bool:
+    """Whether one of its places takes negators only."""
+    return any(words <= negators for words in pattern.words)
+
+
+def _cost(pattern: Pattern, negators: set[str]) -> int:
+    """The words to remember; the negators are one."""
+    return sum(1 if words == negators else len(words) for words in pattern.words)
+
+
+def _rule(
+    one: _Measured,
+    found: NGrams,
+    total: float,
+    gold: Gold | None,
+    negators: set[str],
+) -> Rule:
+    by_filter: dict[int, float] = {}
+    for number in one.covers:
+        ngram = found.ngrams[number]
+        by_filter[ngram.filter] = by_filter.get(ngram.filter, 0.0) + abs(ngram.conductance)
+    precision, neutral = _precision(one, gold)
+    rows = list(dict.fromkeys(match.row for match in one.matches))
+    return Rule(
+        pattern=one.pattern,
+        sign=one.sign,
+        weight=float(one.given.mean()),
+        support=len(one.matches),
+        sentences=len(rows),
+        fidelity=one.fidelity,
+        precision=precision,
+        neutral=neutral,
+        coverage=sum(by_filter.values()) / total,
+        negator=has_negator(one.pattern, negators),
+        filters=tuple(sorted(by_filter, key=lambda number: -by_filter[number])),
+        examples=tuple(found.sentences[row] for row in rows[:EXAMPLES]),
+    )
+
+
+def _precision(one: _Measured, gold: Gold | None) -> tuple[float | None, float | None]:
+    if gold is None:
+        return None, None
+    labels = [gold.polarity(match.row, match.span) for match in one.matches]
+    known = [label for label in labels if label is not None]
+    polar = [label for label in known if label]
+    precision = float(np.mean([label == one.sign for label in polar])) if polar else None
+    return precision, 1 - len(polar) / len(known) if known else None
+
+
+def _with_bias(
+    rules: RuleSet, texts: Sequence[Sequence[str]], positive: Bool[np.ndarray, " texts"]
+) -> RuleSet:
+    """The same rules with the bias that divides the network's predictions best."""
+    scores = rules.scores(texts)
+    if positive.all() or not positive.any() or not scores.any():
+        return rules
+    fitted = LogisticRegression(C=1e6).fit(scores[:, None], positive)
+    slope = float(fitted.coef_[0, 0])
+    bias = float(fitted.intercept_[0]) / slope if slope > 0 else 0.0
+    return replace(rules, bias=bias)

@@ -1,0 +1,178 @@
+"""The n-grams that make filters fire: winning windows of high conductance, and their words."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from textcond.analysis.contrast import encode_rows
+from textcond.analysis.corpus import CorpusConductance, Sentence
+from textcond.analysis.patterns import Match
+from textcond.attribution.conductance import trace_rows
+from textcond.attribution.quantity import quantity_of
+from textcond.attribution.windows import token_scores
+from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
+from textcond.model.network import pad
+
+CARRIED = 0.8
+"""The kept words of an n-gram carry this share of what pushes its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class NGram:
+    """What one filter reads in one sentence."""
+
+    row: int
+    filter: int
+    start: int
+    """Its first token in the sentence."""
+    conductance: float
+    words: tuple[str, ...]
+    """In lower case."""
+    kept: tuple[int, ...]
+    """The places of the fewest words that carry most of the conductance."""
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.conductance > 0 else -1
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.words)
+
+    def holds(self, match: Match) -> bool:
+        """Whether a match in the same sentence lies inside."""
+        return self.start <= match.places[0] and match.places[-1] < self.end
+
+    @property
+    def skeleton(self) -> tuple[tuple[int, str], ...]:
+        """The kept words, each with its distance from the first of them."""
+        return tuple((place - self.kept[0], self.words[place]) for place in self.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class NGrams:
+    """The n-grams of high conductance of a corpus, and what every token gives the score."""
+
+    sentences: list[str]
+    texts: list[list[str]]
+    """The tokens of each sentence, in lower case."""
+    by_token: list[list[float]]
+    """The conductance of each token of each sentence, all filters together."""
+    ngrams: list[NGram]
+    threshold: float
+    """Of the absolute conductance, in units of the score."""
+    share: float
+    """Of the (sentence, filter) pairs that are here."""
+
+    @property
+    def total(self) -> float:
+        """The absolute conductance of all n-grams."""
+        return sum(abs(ngram.conductance) for ngram in self.ngrams)
+
+    def given(self, match: Match) -> float:
+        """The conductance of a match's words, all filters together."""
+        return sum(self.by_token[match.row][place] for place in match.places)
+
+    def means(self, words: Collection[str]) -> dict[str, tuple[float, int]]:
+        """The mean conductance of each word, all filters together, and the sentences with it."""
+        total: dict[str, float] = defaultdict(float)
+        count: Counter[str] = Counter()
+        sentences: Counter[str] = Counter()
+        for text, given in zip(self.texts, self.by_token, strict=True):
+            for word, value in zip(text, given, strict=True):
+                total[word] += value
+            count.update(text)
+            sentences.update(set(text))
+        return {word: (total[word] / count[word], sentences[word]) for word in sorted(words)}
+
+    def strongest(self, share: float) -> list[NGram]:
+        """Those of the `share` of all pairs with the highest absolute conductance."""
+        count = round(len(self.ngrams) * min(share / self.share, 1.0))
+        return sorted(self.ngrams, key=lambda ngram: -abs(ngram.conductance))[:count]
+
+
+def collect_ngrams(
+    model: Model,
+    analysis: CorpusConductance,
+    filters: Sequence[int],
+    *,
+    share: float,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> NGrams:
+    """The `share` of (sentence, filter) pairs with the highest absolute conductance.
+
+    Raises `AnalysisError` if the analysis is of another model, or if nothing has conductance.
+    """
+    if not 0 < share <= 1:
+        raise AnalysisError(f"`share` is {share}; it must be above 0 and at most 1.")
+    if not filters or not set(filters) <= set(range(analysis.filters)):
+        raise AnalysisError(
+            f"`filters` is {list(filters)}; give some of 0 to {analysis.filters - 1}."
+        )
+    columns = list(filters)
+    amounts = np.concatenate([np.abs(values[:, columns]) for values, _ in analysis.blocks()])
+    threshold = float(np.quantile(amounts, 1 - share))
+    if not amounts.max() > 0:
+        raise AnalysisError("No filter has conductance in the analysis; give another corpus.")
+    sentences = analysis.sentences()
+    texts = [[token.lower() for token in sentence.tokens] for sentence in sentences]
+    by_token: list[list[float]] = [[] for _ in texts]
+    ngrams = []
+    for row, values, starts in token_values(model, analysis, sentences, watch=watch):
+        by_token[row] = values.sum(axis=1).tolist()
+        totals = values.sum(axis=0)
+        for filter in columns:
+            total = float(totals[filter])
+            if abs(total) >= threshold and total:
+                start = max(int(starts[filter]), 0)
+                end = int(starts[filter]) + analysis.manifest.widths[filter]
+                words = tuple(texts[row][start:end])
+                parts = values[start : start + len(words), filter]
+                kept = _carriers(parts if total > 0 else -parts)
+                ngrams.append(NGram(row, filter, start, total, words, kept))
+    ngrams.sort(key=lambda ngram: (ngram.row, ngram.filter))
+    written = [sentence.text for sentence in sentences]
+    return NGrams(written, texts, by_token, ngrams, threshold, share)
+
+
+def token_values(
+    model: Model,
+    analysis: CorpusConductance,
+    sentences: Sequence[Sentence],
+    *,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[tuple[int, Float[np.ndarray, "tokens filters"], Int[np.ndarray, " filters"]]]:
+    """The filter × token matrix of every sentence, which an analysis does not store, and the
+    first tokens of the winning windows; with the sentence's place, in no order.
+
+    Raises `AnalysisError` if the analysis is of another model.
+    """
+    analysis.check_model(model)
+    quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
+    rows = encode_rows(model, [sentence.tokens for sentence in sentences])
+    batches = trace_rows(model.network, rows, quantity, dtype=torch.float32, batch_size=128)
+    done = 0
+    for batch, trace in batches:
+        _, lengths = pad([rows[row] for row in batch])
+        given = token_scores(trace.words, trace.windows.starts, lengths)
+        values = (given * trace.integrals.flow[:, None, :]).numpy()  # (batch, length, filters)
+        starts = trace.windows.starts.numpy()
+        for place, row in enumerate(batch):
+            yield row, values[place, : len(sentences[row].tokens)], starts[place]
+        done += len(batch)
+        watch(done, len(rows))
+
+
+def _carriers(parts: Float[np.ndarray, " words"]) -> tuple[int, ...]:
+    """The places of the fewest words that carry most of what pushes up."""
+    order = np.argsort(-parts, kind="stable")
+    carried = np.cumsum(parts[order].clip(0))
+    enough = int(np.searchsorted(carried, CARRIED * carried[-1])) + 1
+    return tuple(sorted(int(place) for place in order[:enough]))

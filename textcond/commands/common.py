@@ -1,0 +1,79 @@
+"""What the commands share: their options, and how they print and fail."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from textcond.errors import CorpusError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
+Target = Annotated[
+    str,
+    typer.Option(help="The score to explain: positive, negative or margin; A:B for two classes."),
+]
+Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Top = Annotated[int, typer.Option(min=0, help="How many filters to show; 0 for all.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="SST: the folder of trees, or trainDevTestTrees_PTB.zip.")
+]
+AnalysisFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder that `textcond analyze` wrote.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
+TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
+
+
+def fail(message: str, *, code: int) -> None:
+    """End with one line on standard error."""
+    # One line whatever the message quotes, and no control sequences from it.
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in message)
+    print(f"textcond: {shown}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def read(text: str) -> str:
+    """The text, or with `-` standard input."""
+    if text != "-":
+        return text
+    return sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+
+
+def show(as_json: bool, answer: dict[str, Any], view: Any) -> None:
+    """Print the answer as JSON, or the view that is made of it for a person."""
+    if as_json:
+        plain = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+        print(json.dumps(answer, ensure_ascii=plain, indent=2, allow_nan=False))
+    else:
+        console().print(view(), soft_wrap=False)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that shows what the terminal can."""
+    from rich.console import Console
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an ASCII terminal shows what it can
+            stream.reconfigure(errors="backslashreplace")
+
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+
+def choose_part(data: str, split: str | None, default: str) -> str | None:
+    """The parts of a corpus to read, or None where it has no parts."""
+    from textcond.corpora.loading import has_parts
+
+    if has_parts(data):
+        return split or default
+    if split is not None:
+        raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")
+    return None

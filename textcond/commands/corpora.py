@@ -1,0 +1,282 @@
+"""Commands about a corpus: what its filters do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from textcond.commands.common import (
+    AnalysisFolder,
+    AsJson,
+    DataDir,
+    ModelName,
+    Output,
+    Seed,
+    Target,
+    Top,
+    choose_part,
+    console,
+    fail,
+    show,
+)
+from textcond.errors import AnalysisError, PatternError
+
+if TYPE_CHECKING:
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.corpora.gold import Gold
+    from textcond.model.checkpoint import Model
+
+Pairs = Annotated[
+    str | None,
+    typer.Option(
+        help="Pairs to find negation filters with: sst-negation, minimal-pairs, a corpus of texts "
+        "with negators, or a file with the columns negated and unnegated; else sst-negation "
+        "with --data-dir and rotten-tomatoes without."
+    ),
+]
+
+
+def analyze(
+    out: Annotated[Path, typer.Option(help="The folder of the analysis.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="sst, rotten-tomatoes, imdb, imdb-sentences, or a csv, tsv, jsonl or txt file."
+        ),
+    ] = "sst",
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, dev or test, or several; else dev+test. A file has no parts."),
+    ] = None,
+    data_dir: DataDir = None,
+    model: ModelName = "sst",
+    target: Target = "margin",
+    output: Output = "logit",
+    as_json: AsJson = False,
+) -> None:
+    """Compute every filter's conductance for every sentence of a corpus.
+
+    A stopped run goes on where it was when the command is given again.
+    """
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.corpora.loading import open_corpus
+    from textcond.model.checkpoint import load
+    from textcond.report.console import figures_view
+    from textcond.report.progress import analysis_progress
+
+    loaded = load(model)
+    part = choose_part(data, split, "dev+test")
+    dataset = open_corpus(data, part or "", data_dir=data_dir)
+    named = f"{Path(data).name} {part or ''}".rstrip()
+    try:
+        with analysis_progress(console(stderr=True)) as watch:
+            analysis = CorpusConductance.compute(
+                loaded, dataset, out, data=named, target=target, output=output, watch=watch
+            )
+    except KeyboardInterrupt:
+        fail("Stopped. What is done is kept: give the same command again to go on.", code=130)
+    answer = {"out": str(out), **analysis.summary()}
+    show(as_json, answer, lambda: figures_view(f"{named} in {out}", answer))
+
+
+def division(
+    folder: AnalysisFolder,
+    threshold: Annotated[float, typer.Option(help="Conductance within it counts as 0.")] = 0.01,
+    relative: Annotated[
+        bool,
+        typer.Option("--relative", help="The threshold is a share of the scores' mean distance."),
+    ] = False,
+    clusters: Annotated[
+        int | None, typer.Option(help="How many clusters; else as many as fit best.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 100,
+    seed: Seed = 0,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the clustered signs: .svg, .pdf or .png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The division of labour: which filters work for which side."""
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.division import divide
+    from textcond.report.analyses import division_view
+    from textcond.report.progress import counting_progress
+
+    analysis = CorpusConductance.open(folder)
+    with counting_progress(console(stderr=True), "bootstrap") as watch:
+        result = divide(
+            analysis,
+            threshold=threshold,
+            relative=relative,
+            clusters=clusters,
+            draws=draws,
+            seed=seed,
+            watch=watch,
+        )
+    if figure is not None:
+        from textcond.report.figures import division_figure, save_figure
+
+        save_figure(division_figure(result), figure)
+    show(as_json, result.to_dict() if as_json else {}, lambda: division_view(result))
+
+
+def negation(
+    folder: AnalysisFolder,
+    pairs: Pairs = None,
+    data_dir: DataDir = None,
+    text: Annotated[
+        str | None, typer.Option(help="Find the filters by one text and --pattern instead.")
+    ] = None,
+    pattern: Annotated[str | None, typer.Option(help="Words that stand in --text.")] = None,
+    model: ModelName = "sst",
+    draws: Annotated[int, typer.Option(min=1, help="Of other filters to ablate.")] = 100,
+    sentences: Annotated[int, typer.Option(min=1, help="To retrieve for each side.")] = 50,
+    seed: Seed = 0,
+    top: Top = 10,
+    as_json: AsJson = False,
+) -> None:
+    """The filters that handle negation, what ablating them does, and where they fire."""
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.negation import find_negation
+    from textcond.corpora.pairs import load_pairs
+    from textcond.model.checkpoint import load
+    from textcond.report.analyses import negation_view
+    from textcond.report.progress import counting_progress
+
+    if (text is None) != (pattern is None):
+        raise PatternError("`text` and `pattern` go together; give both or neither.")
+    analysis = CorpusConductance.open(folder)
+    loaded = load(model)
+    named = _named_pairs(pairs, data_dir)
+    found, held_out = load_pairs(named, data_dir=data_dir, seed=seed)
+    with counting_progress(console(stderr=True), "ablating") as watch:
+        result = find_negation(
+            loaded,
+            analysis,
+            found,
+            held_out,
+            exemplar=None if text is None or pattern is None else (text, pattern),
+            draws=draws,
+            top=sentences,
+            seed=seed,
+            watch=watch,
+        )
+    answer = {"pairs": named, **result.to_dict(top=top)} if as_json else {}
+    show(as_json, answer, lambda: negation_view(result, top=top))
+
+
+def rules(
+    folder: AnalysisFolder,
+    filters: Annotated[
+        str, typer.Option(help="all, negation (rules with a negator), or numbers: 12,200.")
+    ] = "all",
+    pairs: Pairs = None,
+    data_dir: DataDir = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="Another analysis, to check the rules on.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(help="Of all (sentence, filter) pairs, the strongest, are read.")
+    ] = 0.2,
+    support: Annotated[int, typer.Option(help="Sentences that a rule needs.")] = 3,
+    fidelity: Annotated[
+        float, typer.Option(help="Share of its matches that must push its way.")
+    ] = 0.8,
+    model: ModelName = "sst",
+    seed: Seed = 0,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Write the rules to this file.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Of the file: json, csv or spacy.")
+    ] = "json",
+    top: Top = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Rules: which words, in which order, push the score which way."""
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.extraction import extract_rules
+    from textcond.analysis.rule_check import check_rules
+    from textcond.disk import write_whole
+    from textcond.model.checkpoint import load
+    from textcond.report.analyses import rules_view
+    from textcond.report.progress import counting_progress
+
+    if form not in ("json", "csv", "spacy"):
+        raise AnalysisError(f"`format` is {form!r}; it can be json, csv or spacy.")
+    analysis = CorpusConductance.open(folder)
+    other = None if held_out is None else CorpusConductance.open(held_out)
+    loaded = load(model)
+    chosen = _filters(filters, loaded, analysis, pairs, data_dir, seed)
+    with counting_progress(console(stderr=True), "reading n-grams") as watch:
+        result = extract_rules(
+            loaded,
+            analysis,
+            filters=chosen,
+            gold=_gold(analysis, data_dir),
+            share=share,
+            support=support,
+            fidelity=fidelity,
+            only_negators=filters == "negation",
+            watch=watch,
+        )
+    check = None
+    if other is not None:
+        check = check_rules(result, loaded, other, gold=_gold(other, data_dir))
+    answer = {**result.to_dict(), "held_out": check and check.to_dict()}
+    if file is not None:
+        content = {
+            "json": lambda: json.dumps(answer, ensure_ascii=False, indent=1) + "\n",
+            "csv": result.to_csv,
+            "spacy": result.to_spacy,
+        }[form]()
+        write_whole(file, lambda path: path.write_text(content, encoding="utf-8"))
+    show(as_json, answer, lambda: rules_view(result, check, top=top))
+
+
+def _filters(
+    filters: str,
+    model: Model,
+    analysis: CorpusConductance,
+    pairs: str | None,
+    data_dir: Path | None,
+    seed: int,
+) -> list[int] | None:
+    """The filters that an option names; None for all."""
+    from textcond.analysis.contrast import SIDES, contrast
+    from textcond.corpora.pairs import load_pairs
+
+    if filters == "all":
+        return None
+    if filters == "negation":
+        found, _ = load_pairs(_named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
+        target, output = analysis.manifest.target, analysis.manifest.output
+        sides = [
+            contrast(model, found, side, target=target, output=output, seed=seed) for side in SIDES
+        ]
+        return sorted({row.filter for side in sides for row in side.filters if row.score})
+    try:
+        return [int(number) for number in filters.split(",")]
+    except ValueError:
+        raise AnalysisError(
+            f"`filters` is {filters!r}; it can be all, negation, or numbers like 12,200."
+        ) from None
+
+
+def _gold(analysis: CorpusConductance, data_dir: Path | None) -> Gold:
+    """The labels of tree nodes where the trees are there, otherwise of sentences."""
+    from textcond.corpora.gold import gold_of_sentences, gold_of_trees
+
+    tokens = [sentence.tokens for sentence in analysis.sentences()]
+    data, _, split = analysis.manifest.data.partition(" ")
+    if data == "sst" and data_dir is not None:
+        return gold_of_trees(split, tokens, data_dir=data_dir)
+    positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
+    return gold_of_sentences(tokens, positive, negative)
+
+
+def _named_pairs(pairs: str | None, data_dir: Path | None) -> str:
+    return pairs or ("rotten-tomatoes" if data_dir is None else "sst-negation")

@@ -1,0 +1,152 @@
+"""Commands about models: train, evaluate, list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textcond.commands.common import (
+    AsJson,
+    DataDir,
+    ModelName,
+    choose_part,
+    console,
+    fail,
+    show,
+)
+
+
+def train(
+    name: Annotated[str, typer.Option(help="The new model is saved as models/NAME.")],
+    data: Annotated[
+        str,
+        typer.Option(help="sst, rotten-tomatoes, imdb, or a csv, tsv, jsonl file with labels."),
+    ] = "sst",
+    data_dir: DataDir = None,
+    pretrain: Annotated[
+        str | None, typer.Option(help="A corpus to pretrain on: imdb-sentences for film reviews.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Word vectors in GloVe's format; else GloVe 6B 50d.")
+    ] = None,
+    vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
+    pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
+    epochs: Annotated[int, typer.Option(help="At most.")] = 5,
+    patience: Annotated[int, typer.Option(help="Epochs without a better dev accuracy.")] = 3,
+    batch_size: Annotated[int, typer.Option(help="Texts a step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam; falls to 0.")] = 1e-3,
+    dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
+    averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
+    softness: Annotated[float, typer.Option(help="Of the targets of weaker labels.")] = 0.2,
+    substitutions: Annotated[
+        float, typer.Option(help="SST: new phrases made from its trees, for each of its own.")
+    ] = 1.0,
+    negations: Annotated[
+        float, typer.Option(help="SST: new negated phrases, for each of its own.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model of this name.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model, evaluate it, save it with its card."""
+    from textcond.model.building import build_model
+    from textcond.model.recipe import Recipe
+    from textcond.report.console import figures_view
+    from textcond.report.progress import training_progress
+
+    recipe = Recipe(
+        pretraining_epochs=pretraining_epochs,
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        averaging=averaging,
+        softness=softness,
+        substitutions=substitutions,
+        negations=negations,
+        seed=seed,
+    )
+    try:
+        with training_progress(console(stderr=True)) as watch:
+            model = build_model(
+                name,
+                data,
+                recipe,
+                data_dir=data_dir,
+                pretrain=pretrain,
+                vectors=vectors,
+                vocabulary_size=vocabulary_size,
+                resume=resume,
+                overwrite=overwrite,
+                watch=watch,
+            )
+    except KeyboardInterrupt:
+        kept = Path("models", f"{name}.training.pt").exists()
+        remedy = " The last whole epoch is kept: go on with `--resume`." if kept else ""
+        fail(f"Stopped.{remedy}", code=130)
+    answer = {"model": model.name, "model_hash": model.hash, **model.metrics}
+    title = f"models/{model.name} ({model.hash}), test part of {data}"
+    show(as_json, answer, lambda: figures_view(title, model.metrics["test"]))
+
+
+def evaluate(
+    model: ModelName = "sst",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="sst, sst-phrases, sst-negation, minimal-pairs, rotten-tomatoes, imdb, "
+            "imdb-sentences, or a labelled file."
+        ),
+    ] = "sst",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, dev or test, or several: dev+test, the default of sst-negation; "
+            "otherwise test. A file has no parts."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy of each head and of the margin."""
+    from textcond.corpora.loading import PAIR_NAMES, load_corpus
+    from textcond.model.checkpoint import load
+    from textcond.model.evaluation import (
+        evaluate as measure,
+        negation_figures,
+        tokenizer_agreement,
+    )
+    from textcond.report.console import figures_view
+
+    loaded = load(model)
+    part = choose_part(data, split, "dev+test" if data == "sst-negation" else "test")
+    dataset = load_corpus(data, part or "", data_dir=data_dir)
+    figures = measure(loaded, dataset)
+    if data in PAIR_NAMES:
+        figures |= negation_figures(loaded, dataset)
+    if data == "sst":
+        figures |= tokenizer_agreement(dataset)
+    answer = {
+        "model": loaded.name,
+        "model_hash": loaded.hash,
+        "data": data,
+        "split": part,
+        **figures,
+    }
+    title = f"{loaded.name} ({loaded.hash}) on {data} {part or ''}".rstrip()
+    show(as_json, answer, lambda: figures_view(title, figures))
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the models in ./models and those that ship."""
+    from textcond.model.checkpoint import model_summaries
+    from textcond.report.console import models_view
+
+    summaries = model_summaries()
+    show(as_json, {"models": summaries}, lambda: models_view(summaries))

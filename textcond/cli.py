@@ -31,6 +31,8 @@ for command in (
     corpora.division,
     corpora.negation,
     corpora.rules,
+    corpora.card,
+    corpora.report,
     models.models,
 ):
     app.command()(command)

@@ -150,15 +150,15 @@ def divide(
     alive = np.flatnonzero(signs.any(axis=0))
     tree = _tree(signs[:, alive].T)
     names = _clusters(tree, signs[:, alive].T, clusters, generator)
-    polarities = _polarities(signs)
+    polarities = polarities_of(signs)
     certainty, stability = _bootstrap(signs, alive, names, draws, generator, watch)
     cluster_of = dict(zip(alive.tolist(), names.tolist(), strict=True))
     roles = [
         FilterRole(
             filter=filter,
             width=analysis.manifest.widths[filter],
-            polarity=_NAMES[int(polarities[filter])],
-            purity=_purity(signs[:, filter]),
+            polarity=POLARITY_NAMES[int(polarities[filter])],
+            purity=purity_of(signs[:, filter]),
             active=float((signs[:, filter] != 0).mean()),
             mean=float(values[:, filter].mean(dtype=np.float64)),
             certainty=float(certainty[filter]),
@@ -187,16 +187,17 @@ def signs_of(values: Float[np.ndarray, "sentences filters"], threshold: float) -
     return (values > threshold).astype(np.int8) - (values < -threshold).astype(np.int8)
 
 
-_NAMES: dict[int, Polarity] = {1: "positive", -1: "negative", 0: "dead"}
+POLARITY_NAMES: dict[int, Polarity] = {1: "positive", -1: "negative", 0: "dead"}
 
 
-def _purity(signs: Int[np.ndarray, " sentences"]) -> float | None:
+def purity_of(signs: Int[np.ndarray, " sentences"]) -> float | None:
+    """The share of a filter's signs that agree; None without any."""
     positive, negative = int((signs > 0).sum()), int((signs < 0).sum())
     total = positive + negative
     return max(positive, negative) / total if total else None
 
 
-def _polarities(signs: Signs) -> Int[np.ndarray, " filters"]:
+def polarities_of(signs: Signs) -> Int[np.ndarray, " filters"]:
     """+1, -1, or 0 without a sign; a filter with as many of each is taken for positive."""
     totals = signs.sum(axis=0, dtype=np.int64)
     some = signs.any(axis=0)
@@ -213,11 +214,11 @@ def _bootstrap(
 ) -> tuple[Float[np.ndarray, " filters"], float]:
     """How often each filter keeps its polarity, and the filters their clusters, when the
     sentences are drawn anew with replacement."""
-    polarities = _polarities(signs)
+    polarities = polarities_of(signs)
     same, agreement = np.zeros(len(polarities)), []
     for draw in range(draws):
         drawn = signs[generator.integers(len(signs), size=len(signs))]
-        same += _polarities(drawn) == polarities
+        same += polarities_of(drawn) == polarities
         tree = _tree(drawn[:, alive].T)
         agreement.append(adjusted_rand_score(names, _cut(tree, int(names.max()))))
         watch(draw + 1, draws)

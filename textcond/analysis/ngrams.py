@@ -135,7 +135,7 @@ def collect_ngrams(
                 end = int(starts[filter]) + analysis.manifest.widths[filter]
                 words = tuple(texts[row][start:end])
                 parts = values[start : start + len(words), filter]
-                kept = _carriers(parts if total > 0 else -parts)
+                kept = carriers(parts if total > 0 else -parts)
                 ngrams.append(NGram(row, filter, start, total, words, kept))
     ngrams.sort(key=lambda ngram: (ngram.row, ngram.filter))
     written = [sentence.text for sentence in sentences]
@@ -170,7 +170,7 @@ def token_values(
         watch(done, len(rows))
 
 
-def _carriers(parts: Float[np.ndarray, " words"]) -> tuple[int, ...]:
+def carriers(parts: Float[np.ndarray, " words"]) -> tuple[int, ...]:
     """The places of the fewest words that carry most of what pushes up."""
     order = np.argsort(-parts, kind="stable")
     carried = np.cumsum(parts[order].clip(0))

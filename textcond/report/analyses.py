@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +13,8 @@ from rich.text import Text
 from textcond.report.console import figures_view
 
 if TYPE_CHECKING:  # each command imports what it needs, and no more
+    from textcond.analysis.cards import FilterCard
+    from textcond.analysis.causes import CausalCheck
     from textcond.analysis.division import Division
     from textcond.analysis.negation import Negation
     from textcond.analysis.rule_check import RuleCheck
@@ -58,17 +60,6 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
                 f"{row.score:.3f}",
                 *(f"{row.evidence[name]:.3f}" for name in evidence),
             )
-        figures = {
-            "filters ablated": ", ".join(map(str, causes.filters)),
-            "held-out pairs": causes.pairs,
-            "effect of the negator": causes.effect,
-            "share of it removed": causes.removed,
-            "median of the draws": causes.drawn_median,
-            "draws that remove as much": causes.exceeded,
-            "accuracy without negator": causes.accuracy,
-            "accuracy when ablated": causes.accuracy_without,
-            "predictions unchanged": causes.unchanged,
-        }
         retrieval = side.retrieval
         sentences = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("Conductance", "Filter"):
@@ -85,7 +76,7 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
             Text(title, style="bold"),
             table,
             "",
-            figures_view("Ablated together", figures),
+            figures_view("Ablated together", causes_figures(causes)),
             "",
             Text(
                 f"{shown}; a negator or diminisher in {retrieval.precision:.0%} of the n-grams",
@@ -113,23 +104,88 @@ def rules_view(rules: RuleSet, check: RuleCheck | None, *, top: int = 20) -> Ren
             precision,
             f"{rule.coverage:.2%}",
         )
-    figures = {
-        "rules": len(rules.rules),
-        "with a negator": sum(rule.negator for rule in rules.rules),
-        "negators found": ", ".join(rules.negators),
-    }
-    parts: list[RenderableType] = [table, "", figures_view("All rules", figures)]
+    parts: list[RenderableType] = [table, "", figures_view("All rules", rules_figures(rules))]
     if check is not None:
-        names = ("sentences", "matches", "fidelity", "precision", "neutral", "network_accuracy")
-        shown = {name: getattr(check, name) for name in names}
         curve = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("Rules", "Agreement with the network", "Accuracy"):
             curve.add_column(name, justify="right")
         for point in check.curve:
             accuracy = "-" if point.accuracy is None else f"{point.accuracy:.4f}"
             curve.add_row(f"{point.rules:,}", f"{point.agreement:.4f}", accuracy)
-        parts += ["", figures_view(f"On {check.data}", shown), "", curve]
+        parts += ["", figures_view(f"On {check.data}", check_figures(check)), "", curve]
     return Group(*parts)
+
+
+def card_view(card: FilterCard) -> RenderableType:
+    """One filter: its figures, its slots, its sentences."""
+    slots = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Place", "Answers to", "Switched off by"):
+        slots.add_column(name, overflow="fold")
+    for place, slot in enumerate(card.slots, start=1):
+        words = [" ".join(word for word, _ in some) for some in (slot.answers, slot.switches_off)]
+        slots.add_row(str(place), *words)
+    sentences = Table(box=None, header_style="bold", pad_edge=False)
+    sentences.add_column("Conductance", justify="right")
+    sentences.add_column("Winning n-gram, inside its sentence", overflow="fold")
+    sign = -1 if card.polarity == "negative" else 1
+    for sentence in card.sentences:
+        marked = _marked(sentence.tokens, sentence.window)
+        sentences.add_row(f"{sign * sentence.conductance:+.3f}", marked)
+    return Group(
+        figures_view(f"Filter {card.filter}: {card.name}", card_figures(card)),
+        "",
+        slots,
+        "",
+        sentences,
+    )
+
+
+def causes_figures(causes: CausalCheck) -> dict[str, Any]:
+    """The causal check in a few figures."""
+    return {
+        "filters ablated": ", ".join(map(str, causes.filters)),
+        "held-out pairs": causes.pairs,
+        "effect of the negator": causes.effect,
+        "share of it removed": causes.removed,
+        "median of the draws": causes.drawn_median,
+        "draws that remove as much": causes.exceeded,
+        "accuracy without negator": causes.accuracy,
+        "accuracy when ablated": causes.accuracy_without,
+        "predictions unchanged": causes.unchanged,
+    }
+
+
+def rules_figures(rules: RuleSet) -> dict[str, Any]:
+    """A set of rules in a few figures."""
+    return {
+        "rules": len(rules.rules),
+        "with a negator": sum(rule.negator for rule in rules.rules),
+        "negators found": ", ".join(rules.negators),
+    }
+
+
+def check_figures(check: RuleCheck) -> dict[str, Any]:
+    """Rules on another corpus in a few figures."""
+    names = (
+        *("sentences", "matches", "fidelity", "precision", "neutral"),
+        *("agreement", "network_accuracy"),
+    )
+    return {name: getattr(check, name) for name in names}
+
+
+def card_figures(card: FilterCard) -> dict[str, Any]:
+    """A filter in a few figures."""
+    return {
+        "width": card.width,
+        "polarity": card.polarity,
+        "purity": card.purity,
+        "active": card.active,
+        "mean conductance": card.mean,
+        "share of all conductance": card.share,
+        "drop when ablated": card.drop,
+        "predictions changed": card.flipped,
+        "similar filters": ", ".join(f"{other} ({r:.2f})" for other, r in card.similar),
+    }
 
 
 def _spaced(name: str) -> str:

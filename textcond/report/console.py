@@ -73,11 +73,12 @@ def figures_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
     """Names and numbers in two columns."""
     table = Table(show_header=False, box=None)
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), _shown(value))
+        table.add_row(name.replace("_", " "), shown(value))
     return Group(Text(title, style="bold"), table)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """One figure as a reader wants it."""
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from textcond.analysis.causes import CausalCheck
 from textcond.analysis.division import Division
+from textcond.analysis.rule_check import RuleCheck
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 
@@ -83,17 +86,66 @@ def division_figure(division: Division) -> Figure:
     return figure
 
 
+def causes_figure(causes: CausalCheck) -> Figure:
+    """What the draws of other filters remove of the negation's effect, and what the found do."""
+    figure, axes = plt.subplots(figsize=(7, 2.4))
+    sns.histplot(x=[100 * share for share in causes.drawn_removed], ax=axes, color="#9aa5b1")
+    axes.axvline(100 * causes.removed, color=BLUE, linewidth=2)
+    axes.annotate(
+        "the found filters",
+        (100 * causes.removed, 0.85),
+        xycoords=("data", "axes fraction"),
+        xytext=(-6, 0),
+        textcoords="offset points",
+        ha="right",
+        color=BLUE,
+    )
+    axes.set_xlabel("share of the negation's effect removed by ablation, in percent")
+    axes.set_ylabel("draws")
+    sns.despine(figure)
+    return figure
+
+
+def curve_figure(check: RuleCheck) -> Figure:
+    """Agreement with the network and accuracy, by the number of rules."""
+    figure, axes = plt.subplots(figsize=(7, 3))
+    curves = {"agreement with the network": [(p.rules, p.agreement) for p in check.curve]}
+    labelled = [(p.rules, p.accuracy) for p in check.curve if p.accuracy is not None]
+    if labelled:
+        curves["accuracy"] = labelled
+    for (name, points), colour in zip(curves.items(), (BLUE, "#555555"), strict=False):
+        axes.plot(
+            [rules for rules, _ in points],
+            [100 * share for _, share in points],
+            color=colour,
+            marker="o",
+            label=name,
+        )
+    axes.legend(frameon=False)
+    axes.set_xscale("log")
+    axes.set_xlabel("rules")
+    axes.set_ylabel("percent")
+    sns.despine(figure)
+    return figure
+
+
+def svg_of(figure: Figure) -> bytes:
+    """The figure as an SVG document, the same bytes each time; closes it."""
+    content = io.BytesIO()
+    _draw(figure, content, "svg")
+    return content.getvalue()
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as svg, pdf or png, by the file's ending, and close it."""
     if path.suffix.lower() not in ENDINGS:
         raise AnalysisError(f"{path} is none of {', '.join(ENDINGS)}; choose one of these endings.")
-    kind = path.suffix.lower()[1:]
+    write_whole(path, lambda at: _draw(figure, at, path.suffix.lower()[1:]))
+
+
+def _draw(figure: Figure, place: Path | io.BytesIO, kind: str) -> None:
+    """Write it without a date and close it."""
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     with mpl.rc_context({"svg.hashsalt": "textcond"}):
-        write_whole(
-            path,
-            lambda at: figure.savefig(
-                at, format=kind, dpi=110, bbox_inches="tight", metadata=metadata
-            ),
-        )
+        figure.savefig(place, format=kind, dpi=110, bbox_inches="tight", metadata=metadata)
     plt.close(figure)

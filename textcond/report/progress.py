@@ -73,6 +73,19 @@ def counting_progress(console: Console, name: str) -> Iterator[Callable[[int, in
         yield watch
 
 
+@contextmanager
+def staged_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for work in named stages, each in steps."""
+    with _bar(console) as bar:
+        task = bar.add_task("", total=None, figures="")
+
+        def watch(stage: str, done: int, total: int) -> None:
+            figures = f"{done:,} of {total:,}"
+            bar.update(task, description=stage, completed=done, total=total, figures=figures)
+
+        yield watch
+
+
 def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"),

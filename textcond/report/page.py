@@ -1,0 +1,126 @@
+"""One HTML page that opens by itself: no network, and its tables and figures without scripts."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+from datasets import Dataset
+from jinja2 import Environment, StrictUndefined
+from matplotlib.figure import Figure
+
+from textcond.analysis.cards import FilterCard, make_cards
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.division import Division, divide
+from textcond.analysis.extraction import extract_rules
+from textcond.analysis.negation import Negation, SideOfNegation, find_negation
+from textcond.analysis.rule_check import RuleCheck, check_rules
+from textcond.analysis.rules import RuleSet
+from textcond.corpora.gold import Gold
+from textcond.model.checkpoint import Model
+from textcond.report.analyses import card_figures, causes_figures, check_figures, rules_figures
+from textcond.report.console import shown
+from textcond.report.figures import causes_figure, curve_figure, division_figure, svg_of
+
+SHOWN_RULES = 500
+BUSIEST = 8
+"""Filters with the greatest mean conductance that get a card, beside the found ones."""
+
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All that the page shows."""
+
+    division: Division
+    negation: Negation
+    rules: RuleSet
+    check: RuleCheck | None
+    """Of the rules on another corpus."""
+    cards: tuple[FilterCard, ...]
+
+
+def study(
+    model: Model,
+    analysis: CorpusConductance,
+    pairs: Dataset,
+    apart: Dataset,
+    *,
+    gold: Gold | None = None,
+    held_out: tuple[CorpusConductance, Gold | None] | None = None,
+    seed: int = 0,
+    watch: Watch = lambda stage, done, total: None,
+) -> Study:
+    """Every analysis with its defaults; the pairs are as for `find_negation`.
+
+    With `held_out`, another analysis and its labels, the rules are checked there. `watch` is told
+    the stage and how much of it is done. Raises what the analyses do.
+    """
+    analysis.check_model(model)
+
+    def step(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: watch(stage, done, total)
+
+    division = divide(analysis, seed=seed, watch=step("bootstrap"))
+    negation = find_negation(model, analysis, pairs, apart, seed=seed, watch=step("ablating"))
+    rules = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams"))
+    check = None
+    if held_out is not None:
+        check = check_rules(rules, model, held_out[0], gold=held_out[1])
+    found = [filter for side in negation.sides for filter in side.filters.found]
+    busiest = sorted(division.roles, key=lambda role: -abs(role.mean))[:BUSIEST]
+    wanted = list(dict.fromkeys([*found, *(role.filter for role in busiest)]))
+    cards = make_cards(model, analysis, wanted, watch=step("filter cards"))
+    return Study(division, negation, rules, check, tuple(cards))
+
+
+def render(study: Study) -> str:
+    """The page."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(template).render(
+        summary=study.division.analysis.summary(),
+        division={
+            "figures": _lines(study.division.summary()),
+            "image": _image(division_figure(study.division)),
+        },
+        sides=[_side(side) for side in study.negation.sides],
+        rules=_rules(study.rules, study.check),
+        cards=[_card(card) for card in study.cards],
+    )
+
+
+def _side(side: SideOfNegation) -> dict[str, Any]:
+    return {
+        "filters": side.filters,
+        "retrieval": side.retrieval,
+        "figures": _lines(causes_figures(side.causes)),
+        "image": _image(causes_figure(side.causes)),
+    }
+
+
+def _rules(rules: RuleSet, check: RuleCheck | None) -> dict[str, Any]:
+    return {
+        "figures": _lines(rules_figures(rules)),
+        "check": None if check is None else (check.data, _lines(check_figures(check))),
+        "rows": rules.rules[:SHOWN_RULES],
+        "more": len(rules.rules[SHOWN_RULES:]),
+        "image": None if check is None else _image(curve_figure(check)),
+    }
+
+
+def _card(card: FilterCard) -> dict[str, Any]:
+    direction = -1 if card.polarity == "negative" else 1
+    return {**asdict(card), "figures": _lines(card_figures(card)), "direction": direction}
+
+
+def _lines(figures: dict[str, Any]) -> Sequence[tuple[str, str]]:
+    return [(name.replace("_", " "), shown(value)) for name, value in figures.items()]
+
+
+def _image(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + b64encode(svg_of(figure)).decode()

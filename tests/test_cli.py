@@ -13,6 +13,7 @@ import torch
 
 import textcond
 from tests.conftest import ROOT, Run
+from textcond import cli
 from textcond.model.checkpoint import Model
 
 # Answers
@@ -194,10 +195,15 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_every_command_has_help(run: Run) -> None:
-    for command in ("train", "evaluate", "explain", "filters", "analyze", "division", "models"):
+    commands = [command.callback.__name__ for command in cli.app.registered_commands]
+    assert commands == [
+        *("train", "evaluate", "explain", "filters"),
+        *("analyze", "division", "negation", "rules", "card", "report", "models"),
+    ]
+    for command in commands:
         code, out, _ = run(command, "--help")
         assert code == 0
-        assert command in out
+        assert f" {command} [OPTIONS]" in out
 
 
 def test_one_thread_or_two_make_no_difference(run: Run) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,17 @@ def test_broken_folders(model: Model, tmp_path: Path) -> None:
     (out / "manifest.json").write_text(json.dumps({"format": "another"}))
     with pytest.raises(AnalysisError, match="is not one of `textcond analyze`"):
         CorpusConductance.open(out)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:99] + data[199:]])
+def test_a_damaged_shard(model: Model, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    analysis = CorpusConductance.compute(model, dataset_of(texts_of(40)), tmp_path / "out")
+    shard = tmp_path / "out" / "000000.parquet"
+    shard.write_bytes(damage(shard.read_bytes()))
+    message = r"000000\.parquet cannot be read \(.*\); delete it and give its `textcond analyze`"
+    for read in (analysis.matrix, analysis.sentences, lambda: analysis.values(0)):
+        with pytest.raises(AnalysisError, match=message):
+            read()
 
 
 @pytest.mark.parametrize(

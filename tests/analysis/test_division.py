@@ -84,6 +84,15 @@ def test_the_threshold(planted: CorpusConductance) -> None:
     assert relative.roles[0].polarity == "positive"
 
 
+def test_one_filter_that_works(tmp_path: Path) -> None:
+    values = np.zeros((5, 3))
+    values[:, 1] = [1.0, 1.0, -1.0, 1.0, 0.0]
+    division = divide(analysis_of(tmp_path / "one", values), draws=5)
+    assert [role.polarity for role in division.roles] == ["dead", "positive", "dead"]
+    assert [role.cluster for role in division.roles] == [0, 1, 0]
+    assert division.stability == 1.0
+
+
 def test_so_many_clusters(planted: CorpusConductance) -> None:
     division = divide(planted, clusters=3, draws=0)
     assert max(role.cluster for role in division.roles) == 3

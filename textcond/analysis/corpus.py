@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from datasets import Dataset, IterableDataset
 from filelock import FileLock, Timeout
 from jaxtyping import Float, Int, Shaped
@@ -33,6 +32,7 @@ from textcond.analysis.shards import (
     Rows,
     conductance_column,
     digest_of,
+    read_shard,
     shard_path,
     shard_paths,
     window_column,
@@ -197,7 +197,7 @@ class CorpusConductance:
     ) -> Iterator[tuple[Float[np.ndarray, "rows filters"], Int[np.ndarray, "rows filters"]]]:
         """Conductance and first tokens of the winning windows, a shard at a time."""
         for number in range(self._shards):
-            table = pq.read_table(shard_path(self.folder, number))
+            table = read_shard(shard_path(self.folder, number))
             yield (
                 _stack([table[conductance_column(filter)] for filter in range(self.filters)]),
                 _stack([table[window_column(filter)] for filter in range(self.filters)]),
@@ -214,7 +214,7 @@ class CorpusConductance:
         found: dict[int, Sentence] = {}
         for number in sorted({row // SHARD_ROWS for row in wanted}):
             inside = [row for row in wanted if row // SHARD_ROWS == number]
-            table = pq.read_table(shard_path(self.folder, number), columns=columns)
+            table = read_shard(shard_path(self.folder, number), columns=columns)
             table = table.take([row % SHARD_ROWS for row in inside])
             for row, values in zip(inside, table.to_pylist(), strict=True):
                 found[row] = Sentence(row, **{**values, "tokens": tuple(values["tokens"])})
@@ -254,7 +254,7 @@ class CorpusConductance:
 
     def _read(self, columns: list[str]) -> pa.Table:
         paths = shard_paths(self.folder, self._shards)
-        return pa.concat_tables([pq.read_table(path, columns=columns) for path in paths])
+        return pa.concat_tables([read_shard(path, columns=columns) for path in paths])
 
 
 def _compute_shards(

@@ -260,6 +260,8 @@ def _clusters(
 
 
 def _cut(tree: Tree, count: int) -> Int[np.ndarray, " points"]:
+    if not len(tree):  # scipy cuts no tree of one point
+        return np.ones(1, np.int64)
     names: Int[np.ndarray, " points"] = fcluster(tree, count, criterion="maxclust")
     return names.astype(np.int64)
 

@@ -110,6 +110,7 @@ def collect_ngrams(
 
     Raises `AnalysisError` if the analysis is of another model, or if nothing has conductance.
     """
+    analysis.check_model(model)
     if not 0 < share <= 1:
         raise AnalysisError(f"`share` is {share}; it must be above 0 and at most 1.")
     if not filters or not set(filters) <= set(range(analysis.filters)):

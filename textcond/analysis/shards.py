@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,18 @@ def write_shard(rows: Rows, result: FilterConductance, digest: str, path: Path) 
     }
     table = pa.table(columns).replace_schema_metadata({"corpus": digest})
     pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+
+
+def read_shard(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Some columns, or all; raises `AnalysisError` if it cannot be read."""
+    try:
+        return pq.read_table(path, columns=columns)
+    except (pa.ArrowException, OSError) as error:  # cut short; changed inside
+        reason = " ".join(str(error).split())
+        raise AnalysisError(
+            f"{path} cannot be read ({reason}); delete it and give its `textcond analyze` command "
+            "again."
+        ) from error
 
 
 def digest_of(path: Path) -> str | None:

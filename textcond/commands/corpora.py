@@ -210,6 +210,8 @@ def rules(
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
     loaded = load(model)
+    if other is not None:
+        other.check_model(loaded)
     chosen = _filters(filters, loaded, analysis, pairs, data_dir, seed)
     with counting_progress(console(stderr=True), "reading n-grams") as watch:
         result = extract_rules(
@@ -281,6 +283,8 @@ def report(
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
     loaded = load(model)
+    if other is not None:
+        other.check_model(loaded)
     found, apart = load_pairs(_named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
     with staged_progress(console(stderr=True)) as watch:
         page = render(

@@ -98,7 +98,7 @@ def _read_pairs(path: Path) -> Dataset:
             raise CorpusError(f"{path} has no column {name!r}; give `negated` and `unnegated`.")
     polarities = rows.get("unnegated_polarity", pd.Series([""] * len(rows), dtype=str))
     negated, unnegated = (list(tokenize_all(rows[name])) for name in ("negated", "unnegated"))
-    pairs = []
+    pairs: dict[tuple[str, ...], Pair] = {}
     for row, (whole, part, polarity) in enumerate(
         zip(negated, unnegated, polarities, strict=True), start=1
     ):
@@ -112,10 +112,12 @@ def _read_pairs(path: Path) -> Dataset:
                 "or nothing."
             )
         label = _POLARITIES[polarity]
-        pairs.append(Pair(whole, label if label == NO_LABEL else 4 - label, part, label))
+        pair = Pair(whole, label if label == NO_LABEL else 4 - label, part, label)
+        # What stands there twice could be found with and held out.
+        pairs.setdefault(tuple(token.lower() for token in whole), pair)
     if not pairs:
         raise CorpusError(f"{path} has no pairs; give at least 2.")
-    return pair_dataset(pairs)
+    return pair_dataset(list(pairs.values()))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -125,7 +127,10 @@ def _read_table(path: Path) -> pd.DataFrame:
             return pd.read_json(path, lines=True, dtype=str).fillna("")
         if ending in (".csv", ".tsv"):
             separator = "\t" if ending == ".tsv" else ","
-            return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+            rows = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+            if not isinstance(rows.index, pd.RangeIndex):  # the first fields became names
+                raise ValueError("its rows have more fields than its first line")
+            return rows
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except ValueError as error:  # pandas's own errors are of this kind, and Unicode's too

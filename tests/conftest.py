@@ -1,16 +1,18 @@
-"""What the tests share: models, sentences, and where the treebank may be."""
+"""What the tests share: models, sentences, a browser, and where the treebank may be."""
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 import textcond
 from textcond import cli
@@ -20,6 +22,10 @@ from textcond.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., tuple[int, str, str]]
+BROWSER_OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-quic", "--disable-component-update", "--disable-sync"),
+)
 SENTENCES = [
     "this is not good",
     "this is not bad",
@@ -57,6 +63,23 @@ def treebank() -> Path:
         if (folder / "test.txt").is_file():
             return folder
     pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium that reaches for nothing by itself.
+
+    One for each module, not one for all: while it runs, playwright's event loop is this thread's,
+    and no test could run its own.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"No browser is here: install Chromium ({', '.join(names)})")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(BROWSER_OPTIONS))
+        yield running
+        running.close()
 
 
 def random_model(

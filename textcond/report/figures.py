@@ -20,8 +20,10 @@ from textcond.analysis.rule_check import RuleCheck
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 
-BLUE, RED, GREEN = "#2b5fb3", "#c23b3b", "#b9dfb5"
+BLUE, RED, GREEN, INK = "#2b5fb3", "#c23b3b", "#b9dfb5", "#1c2329"
 _POLARITY_COLOURS = {"positive": BLUE, "negative": RED, "dead": "#555555"}
+_LARGE = 22
+"""Points; the heat map is mostly looked at in half its size."""
 ENDINGS = (".svg", ".pdf", ".png")
 
 
@@ -32,7 +34,7 @@ def division_figure(division: Division) -> Figure:
     polarity, and whether the network calls the sentence positive.
     """
     signs = pd.DataFrame(division.signs)
-    clusters = sns.color_palette("colorblind", 8)
+    clusters = sns.color_palette("Dark2", 8)  # no blue and no red
     columns = pd.DataFrame(
         {
             "polarity": [_POLARITY_COLOURS[role.polarity] for role in division.roles],
@@ -60,7 +62,7 @@ def division_figure(division: Division) -> Figure:
         vmax=1.5,
         figsize=(26, 15),
         dendrogram_ratio=(0.06, 0.1),
-        colors_ratio=(0.008, 0.016),
+        colors_ratio=(0.012, 0.021),
         cbar_pos=None,
         xticklabels=True,
         yticklabels=False,
@@ -68,9 +70,11 @@ def division_figure(division: Division) -> Figure:
         tree_kws={"linewidths": 0.5},
     )
     axes = grid.ax_heatmap
-    axes.tick_params(axis="x", labelsize=6, length=1, pad=1, rotation=90)
-    axes.set_xlabel("filter", fontsize=14)
-    axes.set_ylabel(f"{len(division.rows):,} sentences", fontsize=14)
+    axes.tick_params(axis="x", labelsize=6, length=0, pad=2, rotation=90)
+    axes.set_xlabel("filter", fontsize=_LARGE)
+    axes.set_ylabel(f"{len(division.rows):,} sentences", fontsize=_LARGE)
+    grid.ax_row_colors.tick_params(axis="x", labelsize=_LARGE - 3, length=0)
+    grid.ax_col_colors.tick_params(axis="y", labelsize=_LARGE - 3, length=0)
     handles = [
         Patch(color=colour, label=label)
         for colour, label in (
@@ -80,7 +84,12 @@ def division_figure(division: Division) -> Figure:
         )
     ]
     grid.ax_col_dendrogram.legend(
-        handles=handles, loc="lower left", ncols=3, frameon=False, fontsize=14
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=3,
+        frameon=False,
+        fontsize=_LARGE,
     )
     figure: Figure = grid.figure
     return figure
@@ -88,19 +97,17 @@ def division_figure(division: Division) -> Figure:
 
 def causes_figure(causes: CausalCheck) -> Figure:
     """What the draws of other filters remove of the negation's effect, and what the found do."""
-    figure, axes = plt.subplots(figsize=(7, 2.4))
-    sns.histplot(x=[100 * share for share in causes.drawn_removed], ax=axes, color="#9aa5b1")
-    axes.axvline(100 * causes.removed, color=BLUE, linewidth=2)
-    axes.annotate(
-        "the found filters",
-        (100 * causes.removed, 0.85),
-        xycoords=("data", "axes fraction"),
-        xytext=(-6, 0),
-        textcoords="offset points",
-        ha="right",
-        color=BLUE,
+    figure, axes = plt.subplots(figsize=(5, 2.4))
+    sns.histplot(
+        x=[100 * share for share in causes.drawn_removed],
+        ax=axes,
+        color="#9aa5b1",
+        edgecolor="white",
+        label="as many others, drawn",
     )
-    axes.set_xlabel("share of the negation's effect removed by ablation, in percent")
+    axes.axvline(100 * causes.removed, color=INK, linewidth=2, label="the found filters")
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    axes.set_xlabel("percent of the negator's effect removed")
     axes.set_ylabel("draws")
     sns.despine(figure)
     return figure
@@ -108,12 +115,12 @@ def causes_figure(causes: CausalCheck) -> Figure:
 
 def curve_figure(check: RuleCheck) -> Figure:
     """Agreement with the network and accuracy, by the number of rules."""
-    figure, axes = plt.subplots(figsize=(7, 3))
+    figure, axes = plt.subplots(figsize=(5, 3))
     curves = {"agreement with the network": [(p.rules, p.agreement) for p in check.curve]}
     labelled = [(p.rules, p.accuracy) for p in check.curve if p.accuracy is not None]
     if labelled:
         curves["accuracy"] = labelled
-    for (name, points), colour in zip(curves.items(), (BLUE, "#555555"), strict=False):
+    for (name, points), colour in zip(curves.items(), (INK, "#9aa5b1"), strict=False):
         axes.plot(
             [rules for rules, _ in points],
             [100 * share for _, share in points],
@@ -123,6 +130,7 @@ def curve_figure(check: RuleCheck) -> Figure:
         )
     axes.legend(frameon=False)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("rules")
     axes.set_ylabel("percent")
     sns.despine(figure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
@@ -22,10 +22,12 @@ from textcond.analysis.rules import RuleSet
 from textcond.corpora.gold import Gold
 from textcond.model.checkpoint import Model
 from textcond.report.analyses import card_figures, causes_figures, check_figures, rules_figures
-from textcond.report.console import shown
 from textcond.report.figures import causes_figure, curve_figure, division_figure, svg_of
+from textcond.report.meanings import MEANINGS, lines
 
 SHOWN_RULES = 500
+SHOWN_FILTERS = 12
+"""Of each side of the negation, and more if more are found."""
 BUSIEST = 8
 """Filters with the greatest mean conductance that get a card, beside the found ones."""
 
@@ -85,28 +87,33 @@ def render(study: Study) -> str:
     return environment.from_string(template).render(
         summary=study.division.analysis.summary(),
         division={
-            "figures": _lines(study.division.summary()),
+            "figures": lines(study.division.summary()),
             "image": _image(division_figure(study.division)),
         },
         sides=[_side(side) for side in study.negation.sides],
         rules=_rules(study.rules, study.check),
         cards=[_card(card) for card in study.cards],
+        carded={card.filter for card in study.cards},
+        meanings=[(name, MEANINGS[name]) for name in card_figures(study.cards[0])],
     )
 
 
 def _side(side: SideOfNegation) -> dict[str, Any]:
+    shown = max(SHOWN_FILTERS, len(side.filters.found))
     return {
         "filters": side.filters,
+        "rows": side.filters.filters[:shown],
+        "evidence": [name for name in side.filters.filters[0].evidence if name != "p_value"],
         "retrieval": side.retrieval,
-        "figures": _lines(causes_figures(side.causes)),
+        "figures": lines(causes_figures(side.causes)),
         "image": _image(causes_figure(side.causes)),
     }
 
 
 def _rules(rules: RuleSet, check: RuleCheck | None) -> dict[str, Any]:
     return {
-        "figures": _lines(rules_figures(rules)),
-        "check": None if check is None else (check.data, _lines(check_figures(check))),
+        "figures": lines(rules_figures(rules)),
+        "check": None if check is None else (check.data, lines(check_figures(check))),
         "rows": rules.rules[:SHOWN_RULES],
         "more": len(rules.rules[SHOWN_RULES:]),
         "image": None if check is None else _image(curve_figure(check)),
@@ -115,11 +122,7 @@ def _rules(rules: RuleSet, check: RuleCheck | None) -> dict[str, Any]:
 
 def _card(card: FilterCard) -> dict[str, Any]:
     direction = -1 if card.polarity == "negative" else 1
-    return {**asdict(card), "figures": _lines(card_figures(card)), "direction": direction}
-
-
-def _lines(figures: dict[str, Any]) -> Sequence[tuple[str, str]]:
-    return [(name.replace("_", " "), shown(value)) for name, value in figures.items()]
+    return {**asdict(card), "figures": lines(card_figures(card)), "direction": direction}
 
 
 def _image(figure: Figure) -> str:

@@ -301,7 +301,7 @@ def test_card(run: Run, sst: Model, analysis: CorpusConductance) -> None:
     command = ("card", "216", "--analysis", str(analysis.folder), "--top", "3")
     answer = answer_of(run, *command)
     (card,) = make_cards(sst, analysis, [216], top=3)
-    assert answer == as_json({**analysis.summary(), **card.to_dict()})
+    assert answer == as_json({"analysis": analysis.summary(), **card.to_dict()})
     assert len(answer["sentences"]) == 3
     view = view_of(run, *command)
     assert f"Filter 216: {card.name}" in view
@@ -351,7 +351,10 @@ def test_report(
         (["division", "DIR", "--draws", "-1"], "Invalid value for '--draws'"),
         (["division", "DIR", "--seed", "-1"], "Invalid value for '--seed'"),
         (["division", "DIR", "--draws", "0", "--figure", "a.gif"], "a.gif is none of .svg, .pdf,"),
-        (["division", "DIR", "--draws", "0", "--figure", "no/a.svg"], "check the path, its rights"),
+        (
+            ["division", "DIR", "--draws", "0", "--figure", "no/a.svg"],
+            "no folder no; make it, or",
+        ),
         (["negation", "none"], "none holds no analysis; `textcond analyze` writes one."),
         (["negation", "STRANGE", "--pairs", "minimal-pairs"], "was computed with the model 'ran"),
         (["negation", "DIR", "--pairs", "yelp"], "`pairs` is 'yelp'; it can be sst-negation,"),

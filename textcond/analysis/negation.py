@@ -91,6 +91,17 @@ def find_negation(
     return Negation(analysis, tuple(sides))
 
 
+def negation_filters(
+    model: Model, analysis: CorpusConductance, pairs: Dataset, *, seed: int = 0
+) -> list[int]:
+    """Every filter that qualifies by `contrast`, for either side and the analysis's score."""
+    target, output = analysis.manifest.target, analysis.manifest.output
+    sides = [
+        contrast(model, pairs, side, target=target, output=output, seed=seed) for side in SIDES
+    ]
+    return sorted({row.filter for side in sides for row in side.filters if row.score})
+
+
 def mean_signs(analysis: CorpusConductance) -> Int[np.ndarray, " filters"]:
     """The sign of every filter's mean conductance, a shard at a time."""
     total = sum(values.sum(axis=0, dtype=np.float64) for values, _ in analysis.blocks())

@@ -118,7 +118,7 @@ class RuleSet:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> RuleSet:
         """The inverse of `to_dict`."""
-        own = ("negators", "bias", "rules")
+        own = ("negators", "bias", "rules", "held_out")
         return cls(
             rules=tuple(Rule.from_dict(rule) for rule in fields["rules"]),
             negators=tuple(fields["negators"]),

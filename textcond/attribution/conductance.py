@@ -115,25 +115,47 @@ def conductance(
     `target` and `output` choose the score (see `quantity_of`). Raises `TextError` for a text
     without a known word, `QuantityError`, and `ModelError` for a network that is training.
     """
+    (result,) = conductances(model, [text], target=target, output=output, dtype=dtype)
+    return result
+
+
+def conductances(
+    model: Model,
+    texts: Sequence[Text],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 64,
+) -> list[Conductance]:
+    """`conductance` of each of many texts, some at a time; all of it is held."""
     quantity = quantity_of(model, target, output)
     network = check_ready(model)
-    tokens = tokens_of(text)
-    ids, lengths = pad([encode(model, tokens)])
-    trace = trace_path(network, ids, lengths, quantity, dtype)
-    starts = trace.windows.starts[0].tolist()
-    return Conductance(
-        tokens=tokens,
-        unknown=tuple(model.vocabulary.unknown(tokens)),
-        values=token_scores(trace.words, trace.windows.starts, lengths)[0] * trace.integrals.flow,
-        windows=tuple(
-            (max(start, 0), min(start + network.shape.width(filter), len(tokens)))
-            for filter, start in enumerate(starts)
-        ),
-        quantity=quantity,
-        logits=trace.integrals.logits[0],
-        score=float(trace.integrals.score[0]),
-        baseline_score=float(trace.integrals.baseline_score),
-    )
+    tokens = [tokens_of(text) for text in texts]
+    rows = [encode(model, words) for words in tokens]
+    widths = [network.shape.width(filter) for filter in range(network.shape.filters)]
+    found: dict[int, Conductance] = {}
+    for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
+        lengths = torch.tensor([len(rows[row]) for row in batch])
+        given = token_scores(trace.words, trace.windows.starts, lengths)
+        values = given * trace.integrals.flow[:, None, :]  # (batch, length, filters)
+        starts = trace.windows.starts.tolist()
+        for place, row in enumerate(batch):
+            length = len(tokens[row])
+            found[row] = Conductance(
+                tokens=tokens[row],
+                unknown=tuple(model.vocabulary.unknown(tokens[row])),
+                values=values[place, :length],
+                windows=tuple(
+                    (max(start, 0), min(start + width, length))
+                    for start, width in zip(starts[place], widths, strict=True)
+                ),
+                quantity=quantity,
+                logits=trace.integrals.logits[place],
+                score=float(trace.integrals.score[place]),
+                baseline_score=float(trace.integrals.baseline_score),
+            )
+    return [found[row] for row in range(len(rows))]
 
 
 def filter_conductance(
@@ -221,20 +243,20 @@ def trace_rows(
 
     A batch holds `batch_size` texts, fewer if they are long.
     """
-    lengths = [len(row) for row in rows]
-    order = sorted(range(len(rows)), key=lengths.__getitem__)
-    for batch in _batches(order, lengths, batch_size):
+    for batch in like_length(rows, batch_size):
         yield batch, trace_path(network, *pad([rows[row] for row in batch]), quantity, dtype)
 
 
-def _batches(order: list[int], lengths: list[int], batch_size: int) -> Iterator[list[int]]:
-    """Rows of rising length, as many at a time as the size and the padding allow."""
+def like_length(rows: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
+    """The numbers of texts of rising length, as many at a time as size and padding allow."""
+    lengths = [len(row) for row in rows]
     batch: list[int] = []
-    for row in order:
+    for row in sorted(range(len(rows)), key=lengths.__getitem__):
         if batch and (
             len(batch) == batch_size or (len(batch) + 1) * lengths[row] > _MOST_PADDED_TOKENS
         ):
             yield batch
             batch = []
         batch.append(row)
-    yield batch
+    if batch:
+        yield batch

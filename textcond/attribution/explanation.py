@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from textcond.attribution.conductance import Conductance, conductance
+from textcond.attribution.conductance import Conductance, conductances
 from textcond.attribution.inputs import Text, tokens_of
+from textcond.attribution.prediction import Prediction
 from textcond.attribution.quantity import MARGIN
 from textcond.errors import PatternError, TextError
 from textcond.model.checkpoint import Model
@@ -29,19 +30,16 @@ class Explanation:
     @property
     def heads(self) -> dict[str, dict[str, float]]:
         """Logit and probability of every output."""
-        logits = self.conductance.logits
-        probabilities = logits.softmax(0) if self.model.softmax else logits.sigmoid()
-        return {
-            name: {"logit": float(logit), "probability": float(probability)}
-            for name, logit, probability in zip(
-                self.model.outputs, logits, probabilities, strict=True
-            )
-        }
+        return self._predicted.heads
 
     @property
     def prediction(self) -> str:
         """The output with the greatest logit: for the two heads, the sign of the margin."""
-        return self.model.outputs[int(self.conductance.logits.argmax())]
+        return self._predicted.prediction
+
+    @property
+    def _predicted(self) -> Prediction:
+        return Prediction(self.model, self.text, self.conductance.tokens, self.conductance.logits)
 
     def ranked(self) -> list[int]:
         """All filters, the greatest absolute conductance first."""
@@ -108,8 +106,19 @@ def explain(
     model: Model, text: Text, *, target: str = MARGIN, output: str = "logit"
 ) -> Explanation:
     """Predict and explain one text; raises what `conductance` does."""
-    written = text if isinstance(text, str) else " ".join(text)
-    return Explanation(model, written, conductance(model, text, target=target, output=output))
+    (explanation,) = explain_all(model, [text], target=target, output=output)
+    return explanation
+
+
+def explain_all(
+    model: Model, texts: Sequence[Text], *, target: str = MARGIN, output: str = "logit"
+) -> list[Explanation]:
+    """Predict and explain many texts; raises what `conductance` does."""
+    results = conductances(model, texts, target=target, output=output)
+    return [
+        Explanation(model, text if isinstance(text, str) else " ".join(text), result)
+        for text, result in zip(texts, results, strict=True)
+    ]
 
 
 def query_filters(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textcond.errors import CorpusError
+from textcond.errors import AnalysisError, CorpusError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,6 +66,12 @@ def console(*, stderr: bool = False) -> Console:
             stream.reconfigure(errors="backslashreplace")
 
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+
+def check_place(file: Path | None) -> None:
+    """Refuse a file that could not be written, before the work that it is for."""
+    if file is not None and not file.parent.is_dir():
+        raise AnalysisError(f"There is no folder {file.parent}; make it, or choose another file.")
 
 
 def choose_part(data: str, split: str | None, default: str) -> str | None:

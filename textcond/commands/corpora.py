@@ -17,6 +17,7 @@ from textcond.commands.common import (
     Seed,
     Target,
     Top,
+    check_place,
     choose_part,
     console,
     fail,
@@ -26,7 +27,6 @@ from textcond.errors import AnalysisError, PatternError
 
 if TYPE_CHECKING:
     from textcond.analysis.corpus import CorpusConductance
-    from textcond.corpora.gold import Gold
     from textcond.model.checkpoint import Model
 
 Pairs = Annotated[
@@ -103,8 +103,12 @@ def division(
     from textcond.analysis.corpus import CorpusConductance
     from textcond.analysis.division import divide
     from textcond.report.analyses import division_view
+    from textcond.report.figures import check_ending, division_figure, save_figure
     from textcond.report.progress import counting_progress
 
+    if figure is not None:
+        check_place(figure)
+        check_ending(figure)
     analysis = CorpusConductance.open(folder)
     with counting_progress(console(stderr=True), "bootstrap") as watch:
         result = divide(
@@ -117,8 +121,6 @@ def division(
             watch=watch,
         )
     if figure is not None:
-        from textcond.report.figures import division_figure, save_figure
-
         save_figure(division_figure(result), figure)
     show(as_json, result.to_dict() if as_json else {}, lambda: division_view(result))
 
@@ -199,6 +201,7 @@ def rules(
     """Rules: which words, in which order, push the score which way."""
     from textcond.analysis.corpus import CorpusConductance
     from textcond.analysis.extraction import extract_rules
+    from textcond.analysis.labels import gold_of_analysis
     from textcond.analysis.rule_check import check_rules
     from textcond.disk import write_whole
     from textcond.model.checkpoint import load
@@ -207,6 +210,7 @@ def rules(
 
     if form not in ("json", "csv", "spacy"):
         raise AnalysisError(f"`format` is {form!r}; it can be json, csv or spacy.")
+    check_place(file)
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
     loaded = load(model)
@@ -218,7 +222,7 @@ def rules(
             loaded,
             analysis,
             filters=chosen,
-            gold=_gold(analysis, data_dir),
+            gold=gold_of_analysis(analysis, data_dir),
             share=share,
             support=support,
             fidelity=fidelity,
@@ -227,7 +231,7 @@ def rules(
         )
     check = None
     if other is not None:
-        check = check_rules(result, loaded, other, gold=_gold(other, data_dir))
+        check = check_rules(result, loaded, other, gold=gold_of_analysis(other, data_dir))
     answer = {**result.to_dict(), "held_out": check and check.to_dict()}
     if file is not None:
         content = {
@@ -256,7 +260,8 @@ def card(
 
     analysis = CorpusConductance.open(folder)
     (made,) = make_cards(load(model), analysis, [filter], top=top)
-    show(as_json, {**analysis.summary(), **made.to_dict()}, lambda: card_view(made))
+    answer = {"analysis": analysis.summary(), **made.to_dict()}
+    show(as_json, answer, lambda: card_view(made))
 
 
 def report(
@@ -274,12 +279,14 @@ def report(
 ) -> None:
     """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
     from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.labels import gold_of_analysis
     from textcond.corpora.pairs import load_pairs
     from textcond.disk import write_whole
     from textcond.model.checkpoint import load
     from textcond.report.page import render, study
     from textcond.report.progress import staged_progress
 
+    check_place(file)
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
     loaded = load(model)
@@ -293,8 +300,8 @@ def report(
                 analysis,
                 found,
                 apart,
-                gold=_gold(analysis, data_dir),
-                held_out=None if other is None else (other, _gold(other, data_dir)),
+                gold=gold_of_analysis(analysis, data_dir),
+                held_out=None if other is None else (other, gold_of_analysis(other, data_dir)),
                 seed=seed,
                 watch=watch,
             )
@@ -313,36 +320,20 @@ def _filters(
     seed: int,
 ) -> list[int] | None:
     """The filters that an option names; None for all."""
-    from textcond.analysis.contrast import SIDES, contrast
+    from textcond.analysis.negation import negation_filters
     from textcond.corpora.pairs import load_pairs
 
     if filters == "all":
         return None
     if filters == "negation":
         found, _ = load_pairs(_named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
-        target, output = analysis.manifest.target, analysis.manifest.output
-        sides = [
-            contrast(model, found, side, target=target, output=output, seed=seed) for side in SIDES
-        ]
-        return sorted({row.filter for side in sides for row in side.filters if row.score})
+        return negation_filters(model, analysis, found, seed=seed)
     try:
         return [int(number) for number in filters.split(",")]
     except ValueError:
         raise AnalysisError(
             f"`filters` is {filters!r}; it can be all, negation, or numbers like 12,200."
         ) from None
-
-
-def _gold(analysis: CorpusConductance, data_dir: Path | None) -> Gold:
-    """The labels of tree nodes where the trees are there, otherwise of sentences."""
-    from textcond.corpora.gold import gold_of_sentences, gold_of_trees
-
-    tokens = [sentence.tokens for sentence in analysis.sentences()]
-    data, _, split = analysis.manifest.data.partition(" ")
-    if data == "sst" and data_dir is not None:
-        return gold_of_trees(split, tokens, data_dir=data_dir)
-    positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
-    return gold_of_sentences(tokens, positive, negative)
 
 
 def _named_pairs(pairs: str | None, data_dir: Path | None) -> str:

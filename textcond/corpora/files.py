@@ -45,6 +45,17 @@ def stream_file(path: Path) -> IterableDataset:
     )
 
 
+def summarize_file(path: Path) -> tuple[int, int]:
+    """How many rows there are, and how many of them have a label; raises what `load_file` does."""
+    scale, rows, labelled = _scale(path), 0, 0
+    for number, text, label in _rows(path):
+        if not text.strip():
+            raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+        rows += 1
+        labelled += scale[label] != NO_LABEL
+    return rows, labelled
+
+
 def _rows(path: Path) -> Iterator[_Row]:
     if path.suffix.lower() not in ENDINGS:
         raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")

@@ -66,12 +66,16 @@ class Model:
             )
 
 
-def load(name: str | Path) -> Model:
+SHELF = Path("models")
+"""Where trained models are looked for first, in the current folder."""
+
+
+def load(name: str | Path, *, shelf: Path = SHELF) -> Model:
     """A model by its name (`textcond models` lists them) or by its folder.
 
     Raises `ModelError` if there is none, or if it is damaged or not a textcond model.
     """
-    folder = _find(name)
+    folder = _find(name, shelf)
     config_bytes, config = _read_config(folder)
     try:
         shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
@@ -145,28 +149,27 @@ def save(
     return load(folder)
 
 
-def model_folders() -> list[Path]:
+def model_folders(shelf: Path = SHELF) -> list[Path]:
     """The folders of all models that a name can mean; the first of equal names counts.
 
-    Looked for in `models/` of the current folder, then among those that ship.
+    Looked for on the shelf, then among those that ship.
     """
     package = Path(__file__).parents[1]
     # The wheel carries the shipped models inside the package; a checkout beside it.
-    shelves = (Path("models"), package / "models", package.parent / "models")
     found: dict[str, Path] = {}
-    for shelf in shelves:
-        for config in sorted(shelf.glob(f"*/{CONFIG}")):
+    for place in (shelf, package / "models", package.parent / "models"):
+        for config in sorted(place.glob(f"*/{CONFIG}")):
             if not config.parent.name.startswith("."):
                 found.setdefault(config.parent.name, config.parent)
     return list(found.values())
 
 
-def model_summaries() -> list[dict[str, Any]]:
+def model_summaries(shelf: Path = SHELF) -> list[dict[str, Any]]:
     """Name, data, accuracies, hash and folder of every model; weights are not read.
 
     A folder that is no model, or a damaged one, is listed with its `problem`.
     """
-    return [_summary(folder) for folder in model_folders()]
+    return [_summary(folder) for folder in model_folders(shelf)]
 
 
 def _summary(folder: Path) -> dict[str, Any]:
@@ -199,9 +202,9 @@ def check_name(name: str) -> str:
     return name
 
 
-def _find(name: str | Path) -> Path:
+def _find(name: str | Path, shelf: Path) -> Path:
     # A name first: a folder of data called sst must not hide the model sst.
-    folders = {folder.name: folder for folder in model_folders()}
+    folders = {folder.name: folder for folder in model_folders(shelf)}
     if str(name) in folders:
         return folders[str(name)]
     path = Path(name)

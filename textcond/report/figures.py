@@ -146,9 +146,14 @@ def svg_of(figure: Figure) -> bytes:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as svg, pdf or png, by the file's ending, and close it."""
+    check_ending(path)
+    write_whole(path, lambda at: _draw(figure, at, path.suffix.lower()[1:]))
+
+
+def check_ending(path: Path) -> None:
+    """Raise `AnalysisError` for another kind of file."""
     if path.suffix.lower() not in ENDINGS:
         raise AnalysisError(f"{path} is none of {', '.join(ENDINGS)}; choose one of these endings.")
-    write_whole(path, lambda at: _draw(figure, at, path.suffix.lower()[1:]))
 
 
 def _draw(figure: Figure, place: Path | io.BytesIO, kind: str) -> None:

@@ -1,0 +1,18 @@
+"""The gold labels of the sentences of an analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textcond.analysis.corpus import CorpusConductance
+from textcond.corpora.gold import Gold, gold_of_sentences, gold_of_trees
+
+
+def gold_of_analysis(analysis: CorpusConductance, data_dir: Path | None = None) -> Gold:
+    """The labels of tree nodes where the trees are in `data_dir`, otherwise of sentences."""
+    tokens = [sentence.tokens for sentence in analysis.sentences()]
+    data, _, split = analysis.manifest.data.partition(" ")
+    if data == "sst" and data_dir is not None:
+        return gold_of_trees(split, tokens, data_dir=data_dir)
+    positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
+    return gold_of_sentences(tokens, positive, negative)

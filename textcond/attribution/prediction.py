@@ -1,0 +1,75 @@
+"""What a model says of texts, without asking why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from textcond.attribution.conductance import like_length
+from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
+from textcond.attribution.pieces import Head
+from textcond.attribution.windows import winning_windows, word_scores
+from textcond.model.checkpoint import Model
+from textcond.model.network import pad
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The outputs of a model for one text."""
+
+    model: Model
+    text: str
+    tokens: tuple[str, ...]
+    logits: Float[Tensor, " outputs"]
+
+    @property
+    def heads(self) -> dict[str, dict[str, float]]:
+        """Logit and probability of every output."""
+        probabilities = self.logits.softmax(0) if self.model.softmax else self.logits.sigmoid()
+        return {
+            name: {"logit": float(logit), "probability": float(probability)}
+            for name, logit, probability in zip(
+                self.model.outputs, self.logits, probabilities, strict=True
+            )
+        }
+
+    @property
+    def prediction(self) -> str:
+        """The output with the greatest logit: for the two heads, the sign of the margin."""
+        return self.model.outputs[int(self.logits.argmax())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine form."""
+        return {
+            "model": self.model.name,
+            "model_hash": self.model.hash,
+            "text": self.text,
+            "tokens": list(self.tokens),
+            "unknown": self.model.vocabulary.unknown(self.tokens),
+            "heads": self.heads,
+            "prediction": self.prediction,
+        }
+
+
+@torch.no_grad()
+def predict(model: Model, texts: Sequence[Text], *, batch_size: int = 256) -> list[Prediction]:
+    """What the model says of each text; raises what `conductance` does about texts and model."""
+    network = check_ready(model)
+    tokens = [tokens_of(text) for text in texts]
+    rows = [encode(model, words) for words in tokens]
+    head = Head.of(network, torch.float64)
+    logits = torch.zeros(len(rows), network.shape.outputs, dtype=torch.float64)
+    for batch in like_length(rows, batch_size):
+        ids, lengths = pad([rows[row] for row in batch])
+        strengths = winning_windows(word_scores(network, ids, torch.float64), lengths).strengths
+        logits[batch] = head.logits(head.units(functional.relu(strengths + head.filter_bias)))
+    return [
+        Prediction(model, text if isinstance(text, str) else " ".join(text), words, values)
+        for text, words, values in zip(texts, tokens, logits, strict=True)
+    ]

@@ -11,7 +11,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from textcond.commands import corpora, models, texts
+from textcond.commands import corpora, models, service, texts
 from textcond.commands.common import fail
 from textcond.errors import TextcondError
 
@@ -34,8 +34,11 @@ for command in (
     corpora.card,
     corpora.report,
     models.models,
+    service.serve,
+    service.migrate,
 ):
     app.command()(command)
+app.add_typer(service.keys, name="keys")
 
 
 def main() -> None:

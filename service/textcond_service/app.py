@@ -1,0 +1,128 @@
+"""The web application: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import structlog
+import torch
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from prometheus_fastapi_instrumentator import Instrumentator
+from sqlalchemy import select
+
+from textcond.text.tokenizer import tokenize
+from textcond_service import jobs, problems
+from textcond_service.core import VERSION, Core, Metrics, Shelf
+from textcond_service.database import Corpus, Database, Job
+from textcond_service.middleware import Envelope
+from textcond_service.queues import open_queue
+from textcond_service.routes import (
+    analyses,
+    corpora,
+    explain,
+    jobs as job_routes,
+    models,
+    operations,
+    rules,
+)
+from textcond_service.security import Guard
+from textcond_service.settings import Settings
+from textcond_service.storage import Storage
+from textcond_service.worker import make_task
+
+log = structlog.get_logger("textcond")
+_ROUTERS = (
+    *(models.router, explain.router, analyses.cards, corpora.router),
+    *(analyses.router, analyses.negations, rules.router, job_routes.router, operations.router),
+)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application; the database must be of this version."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        torch.set_num_threads(settings.threads)
+        storage = Storage(settings.data)
+        storage.prepare()
+        database = Database(settings)
+        queue = open_queue(settings)
+        shelf = Shelf(storage, metrics)
+        guard = Guard(settings, database)
+        app.state.guard = guard
+        app.state.core = Core(
+            settings=settings,
+            database=database,
+            storage=storage,
+            guard=guard,
+            queue=queue,
+            enqueue=make_task(queue, settings, storage),
+            shelf=shelf,
+            metrics=metrics,
+            calculations=anyio.CapacityLimiter(settings.threads + 1),
+        )
+        metrics.registry.register(operations.JobCollector(database))
+        tokenize("ready")
+        shelf.get("sst")
+        report_orphans(database, storage)
+        yield
+        queue.storage.close()
+        database.close()
+
+    app = FastAPI(
+        title="textcond",
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+    )
+    problems.install(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Envelope, settings=settings)
+    Instrumentator(
+        excluded_handlers=["/metrics", "/healthz"], registry=metrics.registry
+    ).instrument(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def report_orphans(database: Database, storage: Storage) -> list[str]:
+    """Name in the log what the data folder holds and the database does not know."""
+    with database.reading() as session:
+        training = select(Job.model).where(Job.kind == "training", Job.state.in_(jobs.ACTIVE))
+        found = storage.orphans(
+            jobs=set(session.scalars(select(Job.id)).all()),
+            corpora=set(session.scalars(select(Corpus.file)).all()),
+            models=set(session.scalars(training).all()),
+        )
+    names = [str(path.relative_to(storage.root)) for path in found]
+    if names:
+        log.warning("files that belong to nothing", files=names)
+    return names
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, without the framework's own form of a validation error."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary="Which filters of a sentiment CNN, fed by which words, made it say that.",
+            routes=app.routes,
+        )
+        schemas = document["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        own = problems.ProblemDocument.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        )
+        schemas |= {**own.pop("$defs"), "ProblemDocument": own}
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,199 @@
+"""Corpora: those that the library knows, and files that clients upload."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Form, UploadFile
+from fastapi.responses import Response
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from textcond.corpora.files import ENDINGS, summarize_file
+from textcond.corpora.loading import TRAINING_NAMES
+from textcond.errors import CorpusError
+from textcond_service import jobs, schemas
+from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.database import Corpus
+from textcond_service.problems import ProblemError, answers, not_found
+from textcond_service.security import Administrator, Reader, Starter
+from textcond_service.settings import Settings
+
+router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+_CHUNK = 1 << 20
+_RESERVED = (*TRAINING_NAMES, "sst-negation", "minimal-pairs")
+
+
+@router.get("", responses={200: {"model": schemas.Corpora}, **answers(422)})
+async def list_corpora(core: Service, _: Reader, page: Paged) -> Response:
+    """Every corpus that can be analyzed or trained on."""
+
+    def call() -> Response:
+        known = [_ships(name) for name in _known(core.settings)]
+        with core.database.reading() as session:
+            uploaded = session.scalars(select(Corpus).order_by(Corpus.name)).all()
+        rows = [*known, *map(_show, uploaded)]
+        return answer(page.of(rows[page.offset : page.offset + page.limit], len(rows)))
+
+    return await core.io(call)
+
+
+@router.post(
+    "", status_code=201, responses={201: {"model": schemas.CorpusSummary}, **answers(409, 413, 422)}
+)
+async def upload_corpus(
+    core: Service,
+    _: Starter,
+    name: Annotated[str, Form(pattern=schemas.NAME)],
+    file: UploadFile,
+) -> Response:
+    """Upload a csv, tsv, jsonl or txt file; with labels it can be trained on."""
+    row = await core.io(lambda: _keep(core, name, file.filename or "", file.file))
+    return answer(row, 201, {"Location": f"/v1/corpora/{name}"})
+
+
+@router.get("/{corpus}", responses={200: {"model": schemas.CorpusSummary}, **answers(404, 422)})
+async def show_corpus(core: Service, _: Reader, corpus: schemas.CorpusName) -> Response:
+    """One corpus."""
+
+    def call() -> Response:
+        with core.database.reading() as session:
+            row = session.get(Corpus, corpus)
+        if row is None and corpus not in _known(core.settings):
+            raise not_found("corpus", corpus)
+        return answer(_ships(corpus) if row is None else _show(row))
+
+    return await core.io(call)
+
+
+@router.delete("/{corpus}", status_code=204, responses=answers(404, 409, 422))
+async def delete_corpus(core: Service, _: Administrator, corpus: schemas.CorpusName) -> Response:
+    """Delete an uploaded corpus that no job reads."""
+
+    def call() -> None:
+        with core.database.writing() as session:
+            row = session.get(Corpus, corpus, with_for_update=True)
+            if row is None:
+                raise not_found("uploaded corpus", corpus)
+            if session.scalar(jobs.active(corpus=corpus)) is not None:
+                raise ProblemError(
+                    409, "in-use", f"A job reads the corpus {corpus!r}; wait for it."
+                )
+            session.delete(row)
+        core.storage.corpus(row.file).unlink(missing_ok=True)
+
+    await core.io(call)
+    return Response(status_code=204)
+
+
+def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = False) -> None:
+    """Raise `ProblemError` 422 unless a job can read this corpus."""
+    row = session.get(Corpus, name, with_for_update=True)
+    if row is None and name not in _known(core.settings):
+        known = ", ".join(_known(core.settings))
+        raise ProblemError(
+            422, "corpus", f"There is no corpus {name!r}; upload it, or take one of {known}."
+        )
+    if row is not None and labelled and not row.labelled:
+        raise ProblemError(
+            422, "corpus", f"The corpus {name!r} has no labels; training takes a column `label`."
+        )
+
+
+def check_pairs(core: Core, session: Session, name: str) -> None:
+    """The same for pairs, of which the library has some more."""
+    if name == "minimal-pairs" or (name == "sst-negation" and core.settings.sst):
+        return
+    check_corpus(core, session, name)
+
+
+def _known(settings: Settings) -> list[str]:
+    return [name for name in TRAINING_NAMES if settings.sst or not name.startswith("sst")]
+
+
+def _keep(core: Core, name: str, filename: str, content: BinaryIO) -> dict[str, Any]:
+    ending = Path(filename).suffix.lower()
+    if ending not in ENDINGS:
+        raise ProblemError(
+            422, "corpus", f"The file's name must end in one of {', '.join(ENDINGS)}."
+        )
+    if name.lower() in _RESERVED:
+        raise ProblemError(409, "name-taken", f"There is a corpus {name!r}; choose another name.")
+    path = core.storage.corpus(f"{uuid.uuid4().hex}{ending}")
+    partial = path.with_name(f".{path.stem}.partial{ending}")
+    try:
+        digest = _write(content, partial, core.settings.max_upload_bytes)
+        rows, labelled = _read(partial, core.settings.max_upload_rows)
+        row = Corpus(
+            name=name,
+            file=path.name,
+            rows=rows,
+            labelled=labelled,
+            size=partial.stat().st_size,
+            sha256=digest,
+            created=time.time(),
+        )
+        partial.rename(path)
+        try:
+            with core.database.writing() as session:
+                if (session.scalar(select(func.count(Corpus.name))) or 0) >= (
+                    core.settings.max_corpora
+                ):
+                    raise ProblemError(409, "too-many-corpora", "Delete a corpus first.")
+                session.add(row)
+        except BaseException:
+            path.unlink()
+            raise
+    except IntegrityError:
+        raise ProblemError(
+            409, "name-taken", f"There is a corpus {name!r}; choose another name."
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return _show(row)
+
+
+def _write(content: BinaryIO, path: Path, most: int) -> str:
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        while chunk := content.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise ProblemError(413, "too-large", f"The limit is {most:,} bytes a file.")
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.hexdigest()
+
+
+def _read(path: Path, most: int) -> tuple[int, int]:
+    """How many rows there are, and how many of them are labelled."""
+    try:
+        rows, labelled = summarize_file(path)
+    except CorpusError as error:
+        raise CorpusError(str(error).replace(str(path), "the file")) from None
+    if rows > most:
+        raise ProblemError(
+            422, "too-many-rows", f"The limit is {most:,} rows a file; it has {rows:,}."
+        )
+    return rows, labelled
+
+
+def _show(row: Corpus) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "ships": False,
+        "rows": row.rows,
+        "labelled": row.labelled,
+        "bytes": row.size,
+        "created": row.created,
+    }
+
+
+def _ships(name: str) -> dict[str, Any]:
+    nothing = dict.fromkeys(("rows", "labelled", "bytes", "created"))
+    return {"name": name, "ships": True, **nothing}

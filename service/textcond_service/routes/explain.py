@@ -1,0 +1,140 @@
+"""Asking a model about texts: predictions, explanations, filters for a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response
+
+from textcond.attribution.explanation import explain, explain_all, query_filters
+from textcond.attribution.prediction import predict
+from textcond.errors import TextError
+from textcond_service import schemas
+from textcond_service.core import VERSION, Core, Service, answer, tag_of
+from textcond_service.problems import ProblemError, answers
+from textcond_service.security import Reader
+
+router = APIRouter(prefix="/v1/models/{model}", tags=["explain"])
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
+
+
+@router.post(
+    "/predict",
+    responses={200: {"model": schemas.Prediction | schemas.Predictions}, **answers(404, 413, 422)},
+)
+async def predict_texts(
+    core: Service, _: Reader, model: schemas.ModelName, body: schemas.One | schemas.Many
+) -> Response:
+    """What the model says of a text, or of up to 256."""
+    texts = _texts(core, body)
+
+    def call() -> list[dict[str, object]]:
+        return [one.to_dict() for one in predict(core.shelf.get(model), texts)]
+
+    rows = await core.compute(call)
+    return answer(rows[0] if isinstance(body, schemas.One) else {"answers": rows})
+
+
+@router.post(
+    "/explain",
+    responses={
+        200: {"model": schemas.Explanation | schemas.Explanations},
+        **answers(404, 413, 422),
+    },
+)
+async def explain_texts(
+    core: Service,
+    _: Reader,
+    model: schemas.ModelName,
+    body: schemas.ExplainOne | schemas.ExplainMany,
+) -> Response:
+    """Which filters, fed by which words, made the model say it; of a text, or of up to 256."""
+    texts = _texts(core, body)
+
+    def call() -> Response:
+        loaded = core.shelf.get(model)
+        options = {"target": body.target, "output": body.output}
+        tag = tag_of(VERSION, loaded.hash, texts, body.target, body.output, body.top)
+        if isinstance(body, schemas.ExplainOne):
+            content = explain(loaded, body.text, **options).to_dict(top=body.top)
+        else:
+            found = explain_all(loaded, texts, **options)
+            content = {"answers": [one.to_dict(top=body.top) for one in found]}
+        return answer(content, headers={"ETag": tag})
+
+    response = await core.compute(call)
+    core.metrics.sentences.inc(len(texts))
+    return response
+
+
+@router.get(
+    "/explain",
+    responses={
+        200: {"model": schemas.Explanation},
+        304: {"description": "The answer has not changed."},
+        **answers(404, 422),
+    },
+)
+async def explain_text(
+    core: Service,
+    _: Reader,
+    model: schemas.ModelName,
+    text: Annotated[str, Query(min_length=1, max_length=8_000)],
+    target: Annotated[str, Query(max_length=200)] = "margin",
+    output: schemas.Output = "logit",
+    top: Annotated[int, Query(ge=0, le=100_000)] = 10,
+    known: IfNoneMatch = None,
+) -> Response:
+    """The same of one text, for caches: an answer changes with the model alone."""
+
+    def call() -> Response:
+        loaded = core.shelf.get(model)
+        tag = tag_of(VERSION, loaded.hash, [text], target, output, top)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if known is not None and tag in [part.strip() for part in known.split(",")]:
+            return Response(status_code=304, headers=headers)
+        core.metrics.sentences.inc()
+        content = explain(loaded, text, target=target, output=output).to_dict(top=top)
+        return answer(content, headers=headers)
+
+    return await core.compute(call)
+
+
+@router.post(
+    "/filters/query",
+    tags=["filters"],
+    responses={200: {"model": schemas.FilterMatches}, **answers(404, 413, 422)},
+)
+async def find_filters(
+    core: Service, _: Reader, model: schemas.ModelName, body: schemas.FilterQuery
+) -> Response:
+    """The filters that respond to a pattern inside a text, the strongest first."""
+    _check_size(core, [body.text, body.pattern])
+
+    def call() -> Response:
+        loaded = core.shelf.get(model)
+        query = query_filters(
+            loaded, body.text, body.pattern, target=body.target, output=body.output
+        )
+        tag = tag_of(VERSION, loaded.hash, body.model_dump())
+        return answer(query.to_dict(top=body.top), headers={"ETag": tag})
+
+    return await core.compute(call)
+
+
+def _texts(core: Core, body: schemas.One | schemas.Many) -> list[str]:
+    texts = [body.text] if isinstance(body, schemas.One) else body.texts
+    if len(texts) > core.settings.max_texts:
+        raise ProblemError(
+            422, "too-many-texts", f"The limit is {core.settings.max_texts} texts a request."
+        )
+    _check_size(core, texts)
+    return texts
+
+
+def _check_size(core: Core, texts: Sequence[str]) -> None:
+    most = core.settings.max_tokens
+    if sum(len(text.split()) for text in texts) > most:
+        raise TextError(f"The texts have more than {most:,} tokens together; send fewer at a time.")

@@ -1,0 +1,133 @@
+"""Jobs: list, follow, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from fastapi import APIRouter
+from fastapi.responses import Response, StreamingResponse
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from textcond_service import jobs, schemas
+from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.database import Job
+from textcond_service.problems import ProblemError, answers, not_found
+from textcond_service.routes.starting import show
+from textcond_service.security import Reader, Starter
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+POLL_SECONDS = 0.5
+QUIET_SECONDS = 15.0
+"""After so long without news a comment keeps the connection open."""
+
+
+@router.get("", responses={200: {"model": schemas.Jobs}, **answers(422)})
+async def list_jobs(
+    core: Service,
+    _: Reader,
+    page: Paged,
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"] | None = None,
+    kind: Literal["training", "analysis", "negation", "rules"] | None = None,
+) -> Response:
+    """Every job, the newest first."""
+
+    def call() -> Response:
+        wanted = select(Job)
+        if state is not None:
+            wanted = wanted.where(Job.state == state)
+        if kind is not None:
+            wanted = wanted.where(Job.kind == kind)
+        with core.database.reading() as session:
+            total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+            wanted = wanted.order_by(Job.created.desc(), Job.id)
+            rows = session.scalars(wanted.limit(page.limit).offset(page.offset)).all()
+        return answer(page.of([show(row) for row in rows], total))
+
+    return await core.io(call)
+
+
+@router.get("/{id}", responses={200: {"model": schemas.Job}, **answers(404, 422)})
+async def show_job(core: Service, _: Reader, id: schemas.JobId) -> Response:
+    """One job: its state, how far it is, where its result is."""
+    return answer(show(await _find(core, id)))
+
+
+@router.get(
+    "/{id}/events",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "An event `job` with the job's JSON whenever it changes, until it ends.",
+        },
+        **answers(404, 422),
+    },
+)
+async def follow_job(core: Service, _: Reader, id: schemas.JobId) -> Response:
+    """A job's progress as server-sent events."""
+    job = await _find(core, id)
+    if core.streams >= core.settings.max_streams:
+        raise ProblemError(
+            429, "too-many-streams", "Too many follow jobs; ask for it now and then."
+        )
+    return StreamingResponse(_events(core, job), media_type="text/event-stream")
+
+
+@router.delete(
+    "/{id}", status_code=202, responses={202: {"model": schemas.Job}, **answers(404, 409, 422)}
+)
+async def cancel_job(core: Service, _: Starter, id: schemas.JobId) -> Response:
+    """Cancel a job: at once if it waits, within seconds if it runs; it leaves nothing behind."""
+
+    def call() -> Job:
+        with core.database.writing() as session:
+            known = session.get(Job, id)
+            if known is not None and known.state not in jobs.ACTIVE:
+                raise ProblemError(409, "over", f"The job is {known.state}.")
+            job = jobs.ask_to_cancel(session, id)
+        if job is None:
+            raise not_found("job", id)
+        return job
+
+    return answer(show(await core.io(call)), 202)
+
+
+async def _find(core: Core, id: str) -> Job:
+    def call() -> Job:
+        with core.database.reading() as session:
+            job = session.get(Job, id)
+        if job is None:
+            raise not_found("job", id)
+        return job
+
+    return await core.io(call)
+
+
+async def _events(core: Core, job: Job) -> AsyncIterator[str]:
+    core.streams += 1
+    try:
+        number, told, quiet = 0, "", time.monotonic()
+        while True:
+            text = json.dumps(show(job))
+            if text != told:
+                number, told, quiet = number + 1, text, time.monotonic()
+                yield f"id: {number}\nevent: job\ndata: {text}\n\n"
+            elif time.monotonic() - quiet > QUIET_SECONDS:
+                quiet = time.monotonic()
+                yield ": still here\n\n"
+            if job.state not in jobs.ACTIVE:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                job = await _find(core, job.id)
+            except SQLAlchemyError:  # it may be back at the next look
+                continue
+            except ProblemError:  # the job was deleted meanwhile
+                return
+    finally:
+        core.streams -= 1

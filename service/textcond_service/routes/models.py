@@ -1,0 +1,102 @@
+"""Models: list, train, look at, delete."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from textcond_service import jobs, schemas
+from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.problems import ProblemError, answers
+from textcond_service.routes.corpora import check_corpus
+from textcond_service.routes.starting import IdempotencyKey, start
+from textcond_service.security import Administrator, Reader, Starter
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", responses={200: {"model": schemas.Models}, **answers(422)})
+async def list_models(core: Service, _: Reader, page: Paged) -> Response:
+    """Every model that can be asked."""
+    rows = await core.io(core.shelf.summaries)
+    return answer(page.of(rows[page.offset : page.offset + page.limit], len(rows)))
+
+
+@router.post("", status_code=202, responses={202: {"model": schemas.Job}, **answers(409, 413, 422)})
+async def train_model(
+    core: Service,
+    principal: Starter,
+    request: Request,
+    body: schemas.TrainingRequest,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Train a model on a corpus: a job."""
+
+    def check(session: Session) -> None:
+        busy = session.scalar(jobs.active(kind="training", model=body.name))
+        if core.shelf.exists(body.name) or busy is not None:
+            raise ProblemError(
+                409, "name-taken", f"There is a model {body.name!r}; choose another name."
+            )
+        for corpus in (body.corpus, body.pretrain):
+            if corpus:
+                check_corpus(core, session, corpus, labelled=True)
+
+    return await start(
+        core,
+        request,
+        principal,
+        key,
+        "training",
+        body.model_dump(),
+        check=check,
+        model=body.name,
+        corpus=body.corpus,
+    )
+
+
+@router.get("/{model}", responses={200: {"model": schemas.ModelDetails}, **answers(404, 422)})
+async def show_model(core: Service, _: Reader, model: schemas.ModelName) -> Response:
+    """One model: its shape and its figures."""
+    return answer(await core.io(lambda: _details(core, model)))
+
+
+@router.delete("/{model}", status_code=204, responses=answers(404, 409, 422))
+async def delete_model(core: Service, _: Administrator, model: schemas.ModelName) -> Response:
+    """Delete a model that was trained here and that no job uses."""
+    await core.io(lambda: _delete(core, model))
+    return Response(status_code=204)
+
+
+def _details(core: Core, name: str) -> dict[str, Any]:
+    summary, model = core.shelf.summary(name), core.shelf.get(name)
+    shape = model.network.shape
+    return {
+        **summary,
+        "outputs": list(model.outputs),
+        "filters": shape.filters,
+        "widths": [shape.width(filter) for filter in range(shape.filters)],
+        "words": len(model.vocabulary),
+        "metrics": dict(model.metrics),
+    }
+
+
+def _delete(core: Core, name: str) -> None:
+    with core.storage.locked(f"model-{name}") as free:
+        if not core.shelf.is_own(name):
+            raise ProblemError(
+                409, "ships", f"The model {name!r} ships with the service; it stays."
+            )
+        with core.database.reading() as session:
+            busy = not free or session.scalar(jobs.active(model=name)) is not None
+        if busy:
+            raise ProblemError(409, "in-use", f"A job uses the model {name!r}; wait, or cancel it.")
+        folder = core.shelf.folder(name)
+        gone = folder.with_name(f".{name}.deleted")
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+        shutil.rmtree(gone)

@@ -1,0 +1,336 @@
+"""What the service is asked and what it answers, for checking requests and for OpenAPI.
+
+Answers are made by the library's own `to_dict`; the models of answers here describe them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from textcond.model.building import VOCABULARY_SIZE
+from textcond.model.recipe import Recipe
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+ID = r"^[0-9a-f]{32}$"
+MOST_CHARACTERS = 400_000
+_RECIPE = Recipe()
+
+ModelName = Annotated[str, Path(pattern=NAME, description="A model's name.", examples=["sst"])]
+CorpusName = Annotated[str, Path(pattern=NAME, description="A corpus's name.")]
+JobId = Annotated[str, Path(pattern=ID, description="The number of a job or of its result.")]
+Text = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+Target = Annotated[
+    str,
+    Field(
+        "margin",
+        max_length=200,
+        description="The score to explain: positive, negative or margin; A:B for two classes.",
+    ),
+]
+Output = Literal["logit", "probability"]
+Data = Annotated[
+    str,
+    Field(
+        max_length=100,
+        pattern=NAME,
+        description="An uploaded corpus, rotten-tomatoes, imdb, imdb-sentences, or sst where the "
+        "service has it.",
+    ),
+]
+
+
+class Request(BaseModel):
+    """Fields that are not known are refused: a misspelled option should not do nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class One(Request):
+    text: Text
+
+
+class Many(Request):
+    texts: Annotated[list[Text], Field(min_length=1, max_length=256)]
+
+
+class ExplainOptions(Request):
+    target: Target
+    output: Output = "logit"
+    top: int = Field(10, ge=0, le=100_000, description="How many filters; 0 for all.")
+
+
+class ExplainOne(ExplainOptions, One):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "this is not good"}]})
+
+
+class ExplainMany(ExplainOptions, Many):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"texts": ["not good", "not bad"]}]})
+
+
+class FilterQuery(Request):
+    """Which filters respond to words inside a text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "this is not good", "pattern": "not good"}]}
+    )
+
+    text: Text
+    pattern: Text
+    target: Target
+    output: Output = "logit"
+    top: int = Field(10, ge=0, le=100_000)
+
+
+class TrainingRequest(Request):
+    """A corpus, a name for the model, and the recipe where it should differ."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "small", "corpus": "rotten-tomatoes", "epochs": 2}]
+        }
+    )
+
+    name: str = Field(pattern=NAME)
+    corpus: Data
+    pretrain: Data | None = None
+    vocabulary_size: int = Field(VOCABULARY_SIZE, ge=1, le=400_000)
+    pretraining_epochs: int = Field(_RECIPE.pretraining_epochs, ge=0, le=100)
+    epochs: int = Field(_RECIPE.epochs, ge=1, le=1_000)
+    patience: int = Field(_RECIPE.patience, ge=1, le=1_000)
+    batch_size: int = Field(_RECIPE.batch_size, ge=1, le=4_096)
+    learning_rate: float = Field(_RECIPE.learning_rate, gt=0, le=10)
+    dropout: float = Field(_RECIPE.dropout, ge=0, lt=1)
+    averaging: float = Field(_RECIPE.averaging, ge=0, lt=1)
+    softness: float = Field(_RECIPE.softness, ge=0, lt=0.5)
+    substitutions: float = Field(_RECIPE.substitutions, ge=0, le=10)
+    negations: float = Field(_RECIPE.negations, ge=0, le=10)
+    seed: int = Field(_RECIPE.seed, ge=0, le=10**9)
+
+
+class AnalysisRequest(Request):
+    """The conductance of every filter for every sentence of a corpus."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"model": "sst", "corpus": "rotten-tomatoes", "split": "dev"}]
+        }
+    )
+
+    model: str = Field("sst", pattern=NAME)
+    corpus: Data
+    split: str = Field(
+        "dev+test",
+        pattern=r"^(train|dev|test)(\+(train|dev|test)){0,2}$",
+        description="Parts of the corpus; an uploaded file has none.",
+    )
+    target: Target
+    output: Output = "logit"
+
+
+class Pairs(Request):
+    pairs: Annotated[str, Field(pattern=NAME)] = Field(
+        "rotten-tomatoes",
+        description="Where negators are found with what they negate: sst-negation, minimal-pairs, "
+        "a corpus, or an uploaded file with the columns negated and unnegated.",
+    )
+    text: str = Field("", max_length=MOST_CHARACTERS)
+    pattern: str = Field("", max_length=MOST_CHARACTERS)
+    seed: int = Field(0, ge=0, le=10**9)
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Pairs:
+        if bool(self.text.strip()) != bool(self.pattern.strip()):
+            raise ValueError("`text` and `pattern` go together; give both or neither")
+        return self
+
+
+class NegationRequest(Pairs):
+    """The filters that handle negation, by many pairs, or by one text and a pattern in it."""
+
+    draws: int = Field(100, ge=1, le=10_000)
+    sentences: int = Field(50, ge=1, le=1_000)
+
+
+class RulesRequest(Pairs):
+    """Rules from the n-grams of filters."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"filters": "negation"},
+                {"filters": "exemplar", "text": "this is not good", "pattern": "not good"},
+            ]
+        }
+    )
+
+    filters: (
+        Literal["all", "negation", "exemplar"]
+        | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=4_096)]
+    ) = "negation"
+    share: float = Field(0.2, gt=0, le=1)
+    support: int = Field(3, ge=1, le=1_000_000)
+    fidelity: float = Field(0.8, ge=0, le=1)
+    held_out: str | None = Field(None, pattern=ID, description="Another analysis to check on.")
+
+    @model_validator(mode="after")
+    def _has_an_exemplar(self) -> RulesRequest:
+        if (self.filters == "exemplar") != bool(self.text.strip()):
+            raise ValueError("`text` and `pattern` are for `filters` exemplar, which needs them")
+        return self
+
+
+# Answers
+
+
+class Answer(BaseModel):
+    """May hold more than is told here."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Head(BaseModel):
+    logit: float
+    probability: float
+
+
+class Prediction(Answer):
+    model: str
+    model_hash: str
+    text: str
+    tokens: list[str]
+    unknown: list[bool]
+    heads: dict[str, Head]
+    prediction: str
+
+
+class Predictions(BaseModel):
+    answers: list[Prediction]
+
+
+class FilterRow(Answer):
+    filter: int
+    width: int
+    conductance: float
+    window: list[int]
+    ngram: str
+    tokens: list[float]
+
+
+class Explanation(Prediction):
+    target: str
+    output: Output
+    score: float
+    baseline_score: float
+    delta: float
+    token_attributions: list[float]
+    filters: list[FilterRow]
+
+
+class Explanations(BaseModel):
+    answers: list[Explanation]
+
+
+class FilterMatches(Answer):
+    model: str
+    model_hash: str
+    text: str
+    tokens: list[str]
+    pattern: list[str]
+    spans: list[list[int]]
+    filters: list[FilterRow]
+
+
+class ModelSummary(Answer):
+    name: str
+    data: str
+    hash: str
+    dev_accuracy: float | None
+    test_accuracy: float | None
+    problem: str
+    ships: bool
+
+
+class ModelDetails(ModelSummary):
+    outputs: list[str]
+    filters: int
+    widths: list[int]
+    words: int
+    metrics: dict[str, Any]
+
+
+class CorpusSummary(BaseModel):
+    name: str
+    ships: bool
+    rows: int | None
+    labelled: int | None
+    bytes: int | None
+    created: float | None
+
+
+class Job(BaseModel):
+    id: str
+    kind: Literal["training", "analysis", "negation", "rules"]
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    model: str
+    corpus: str
+    analysis: str
+    request: dict[str, Any]
+    created: float
+    started: float | None
+    finished: float | None
+    heartbeat: float | None
+    attempts: int
+    cancelling: bool
+    done: int
+    total: int | None
+    rate: float | None
+    seconds_left: float | None
+    message: str
+    result: str | None
+    error: dict[str, Any] | None
+
+
+class Analysis(Answer):
+    id: str
+    state: str
+    model: str
+    corpus: str
+
+
+class Card(Answer):
+    filter: int
+    width: int
+    name: str
+
+
+class Sentences(BaseModel):
+    filter: int
+    sign: int
+    sentences: list[dict[str, Any]]
+
+
+class Models(BaseModel):
+    items: list[ModelSummary]
+    total: int
+    next: str | None
+
+
+class Corpora(BaseModel):
+    items: list[CorpusSummary]
+    total: int
+    next: str | None
+
+
+class Jobs(BaseModel):
+    items: list[Job]
+    total: int
+    next: str | None
+
+
+class Analyses(BaseModel):
+    items: list[Analysis]
+    total: int
+    next: str | None

@@ -1,0 +1,123 @@
+"""`textcond serve`: the web application and its worker, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import structlog
+import uvicorn
+
+from textcond.errors import TextcondError
+from textcond_service import logs
+from textcond_service.database import Database, has_keys
+from textcond_service.settings import Settings
+from textcond_service.storage import Storage
+from textcond_service.worker import PARENT, run_worker
+
+STOP_SECONDS = 12.0
+RESTART_SECONDS = 1.0
+log = structlog.get_logger("textcond.serving")
+
+
+class ServiceError(TextcondError):
+    """The service cannot start as it is set."""
+
+
+def serve(settings: Settings, *, web: bool = True, worker: bool = True) -> None:
+    """Serve until asked to stop; a worker that ends is started again."""
+    prepare(settings)
+    logs.configure()
+    if not web:
+        run_worker(settings)
+        return
+    keeper = _Keeper(settings) if worker else None
+    try:
+        _serve_web(settings)
+    finally:
+        if keeper is not None:
+            keeper.stop()
+
+
+def prepare(settings: Settings) -> None:
+    """Check what is set, and make tables where that is safe; raises `ServiceError`."""
+    database = prepare_tables(settings)
+    try:
+        if not settings.is_loopback and not has_keys(database):
+            raise ServiceError(
+                f"`host` is {settings.host}, which others can reach, and there is no key; make one "
+                "by `textcond keys create`, or serve on 127.0.0.1."
+            )
+    finally:
+        database.close()
+
+
+def prepare_tables(settings: Settings) -> Database:
+    """The database, with its tables: made here for SQLite, otherwise by `textcond migrate`."""
+    storage = Storage(settings.data)
+    storage.prepare()
+    database = Database(settings)
+    if settings.uses_sqlite:
+        with storage.locked("migration", wait=120):
+            database.migrate()
+    elif not database.is_current():
+        raise ServiceError(
+            "The database's tables are not of this version; run `textcond migrate` once."
+        )
+    return database
+
+
+def _serve_web(settings: Settings) -> None:
+    from textcond_service.app import make_app
+
+    config = uvicorn.Config(
+        make_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=30,
+    )
+    uvicorn.Server(config).run()
+
+
+class _Keeper:
+    """Keeps one worker running, as another process."""
+
+    def __init__(self, settings: Settings) -> None:
+        given = settings.model_dump(exclude_none=True)
+        self._environment = {
+            f"TEXTCOND_{name.upper()}": str(value) for name, value in given.items()
+        }
+        self._stopping = threading.Event()
+        self._child = self._start()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the worker finish or hand back its job."""
+        self._stopping.set()
+        self._thread.join()
+        self._child.send_signal(signal.SIGTERM)
+        try:
+            self._child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "textcond", "serve", "--only", "worker"]
+        environment = {**os.environ, **self._environment, PARENT: str(os.getpid())}
+        # A group of its own: Ctrl-C comes to this process, which stops the worker in its way.
+        return subprocess.Popen(command, env=environment, start_new_session=True)
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(RESTART_SECONDS):
+            if self._child.poll() is not None:
+                log.warning("the worker ended", code=self._child.returncode)
+                self._child = self._start()

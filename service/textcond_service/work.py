@@ -1,0 +1,226 @@
+"""What each kind of job does. Each can be done again after it was stopped anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from textcond.analysis.corpus import CorpusConductance, Progress as AnalysisProgress
+from textcond.analysis.division import divide
+from textcond.analysis.extraction import extract_rules
+from textcond.analysis.labels import gold_of_analysis
+from textcond.analysis.negation import find_negation, negation_filters
+from textcond.analysis.rule_check import check_rules
+from textcond.attribution.explanation import query_filters
+from textcond.corpora.loading import is_file, open_corpus
+from textcond.corpora.pairs import load_pairs
+from textcond.disk import write_whole
+from textcond.errors import AnalysisError, CorpusError
+from textcond.model import checkpoint
+from textcond.model.building import build_model
+from textcond.model.checkpoint import Model
+from textcond.model.recipe import Recipe
+from textcond.model.training import Progress as TrainingProgress
+from textcond.report.figures import division_figure, save_figure
+from textcond_service.database import Corpus, Database, Job
+from textcond_service.settings import Settings
+from textcond_service.storage import Storage
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Work:
+    """The library, called for jobs."""
+
+    def __init__(self, settings: Settings, database: Database, storage: Storage) -> None:
+        self.settings, self.database, self.storage = settings, database, storage
+        torch.set_num_threads(settings.threads)
+
+    def perform(self, job: Job, tell: Tell) -> str:
+        """Do a job and give its result's address."""
+        kinds = {
+            "training": self._train,
+            "analysis": self._analyze,
+            "negation": self._find_negation,
+            "rules": self._extract_rules,
+        }
+        return kinds[job.kind](job, tell)
+
+    def _train(self, job: Job, tell: Tell) -> str:
+        name, request = job.model, job.request
+        state = self.storage.training_state(name)
+        if not (self.storage.models / name).is_dir():
+            data, data_dir = self._data(request["corpus"])
+            pretrain = request.get("pretrain")
+            recipe = {field.name for field in fields(Recipe)}
+            build_model(
+                name,
+                data,
+                Recipe(**{key: value for key, value in request.items() if key in recipe}),
+                data_dir=data_dir or (self.settings.sst if pretrain else None),
+                pretrain=pretrain,
+                vocabulary_size=request["vocabulary_size"],
+                shelf=self.storage.models,
+                resume=state.exists(),
+                watch=partial(_tell_training, tell),
+            )
+        state.unlink(missing_ok=True)  # left if the last attempt ended between two steps
+        return f"/v1/models/{name}"
+
+    def _analyze(self, job: Job, tell: Tell) -> str:
+        request = job.request
+        model = self._model(job)
+        data, data_dir = self._data(request["corpus"])
+        split = "" if is_file(data) else request["split"]
+        folder = self.storage.analysis(job.id)
+        analysis = CorpusConductance.compute(
+            model,
+            open_corpus(data, split, data_dir=data_dir),
+            folder,
+            data=f"{request['corpus']} {split}".strip(),
+            target=request["target"],
+            output=request["output"],
+            watch=partial(_tell_analysis, tell),
+        )
+        if len(analysis) > 1 and not (folder / "division.json").exists():
+            division = divide(analysis, watch=_counting(tell, "division of labour"))
+            save_figure(division_figure(division), folder / "division.png")
+            content = {
+                **division.to_dict(),
+                "filter_order": division.filter_order,
+                "sentence_order": division.sentence_order,
+                "rows": division.rows.tolist(),
+                "sentence_clusters": division.sentence_clusters.tolist(),
+            }
+            signs = division.signs.astype("int8").tobytes()
+            write_whole(folder / "signs.bin", lambda path: path.write_bytes(signs))
+            text = json.dumps(content, allow_nan=False)
+            write_whole(folder / "division.json", lambda path: path.write_text(text))
+        return f"/v1/analyses/{job.id}"
+
+    def _find_negation(self, job: Job, tell: Tell) -> str:
+        request = job.request
+        model, analysis = self._model(job), self._analysis(job)
+        found, held_out = self._pairs(request)
+        exemplar = (request["text"], request["pattern"]) if request["text"] else None
+        negation = find_negation(
+            model,
+            analysis,
+            found,
+            held_out,
+            exemplar=exemplar,
+            draws=request["draws"],
+            top=request["sentences"],
+            seed=request["seed"],
+            watch=_counting(tell, "ablating"),
+        )
+        self.storage.write_result(job.id, {"pairs": request["pairs"], **negation.to_dict()})
+        return f"/v1/negations/{job.id}"
+
+    def _extract_rules(self, job: Job, tell: Tell) -> str:
+        request = job.request
+        model, analysis = self._model(job), self._analysis(job)
+        rules = extract_rules(
+            model,
+            analysis,
+            filters=self._filters(model, analysis, request),
+            gold=gold_of_analysis(analysis, self.settings.sst),
+            share=request["share"],
+            support=request["support"],
+            fidelity=request["fidelity"],
+            only_negators=request["filters"] == "negation",
+            watch=_counting(tell, "reading n-grams"),
+        )
+        check = None
+        if request["held_out"]:
+            other = CorpusConductance.open(self.storage.analysis(request["held_out"]))
+            gold = gold_of_analysis(other, self.settings.sst)
+            check = check_rules(rules, model, other, gold=gold).to_dict()
+        self.storage.write_result(job.id, {**rules.to_dict(), "held_out": check})
+        return f"/v1/rules/{job.id}"
+
+    def _filters(
+        self, model: Model, analysis: CorpusConductance, request: dict[str, Any]
+    ) -> list[int] | None:
+        if request["filters"] == "all":
+            return None
+        if request["filters"] == "negation":
+            return negation_filters(model, analysis, self._pairs(request)[0], seed=request["seed"])
+        if request["filters"] == "exemplar":
+            query = query_filters(
+                model,
+                request["text"],
+                request["pattern"],
+                target=analysis.manifest.target,
+                output=analysis.manifest.output,
+            )
+            if not query.matches:
+                raise AnalysisError(
+                    f"No filter responds to {request['pattern']!r} in that text; give another "
+                    "`text` or `pattern`."
+                )
+            return [match.filter for match in query.matches]
+        return list(request["filters"])
+
+    def _pairs(self, request: dict[str, Any]) -> Any:
+        pairs, _ = self._data(request["pairs"], pairs=True)
+        return load_pairs(pairs, data_dir=self.settings.sst, seed=request["seed"])
+
+    def _model(self, job: Job) -> Model:
+        return checkpoint.load(job.model, shelf=self.storage.models)
+
+    def _analysis(self, job: Job) -> CorpusConductance:
+        return CorpusConductance.open(self.storage.analysis(job.analysis))
+
+    def _data(self, corpus: str, *, pairs: bool = False) -> tuple[str, Path | None]:
+        """What the library calls it, and where its trees are."""
+        with self.database.reading() as session:
+            uploaded = session.get(Corpus, corpus)
+        if uploaded is not None:
+            return str(self.storage.corpus(uploaded.file)), None
+        if not pairs and corpus.startswith("sst") and self.settings.sst is None:
+            raise CorpusError(
+                "The service does not have the Stanford Sentiment Treebank; its operator sets "
+                "TEXTCOND_SST to the folder of its trees."
+            )
+        return corpus, self.settings.sst if corpus.startswith("sst") else None
+
+
+def _tell_training(tell: Tell, progress: TrainingProgress) -> None:
+    dev = "" if progress.dev_accuracy is None else f", dev {progress.dev_accuracy:.4f}"
+    left = progress.batches - progress.batches_done
+    tell(
+        {
+            "done": progress.batches_done,
+            "total": progress.batches,
+            "rate": left / progress.seconds_left if left and progress.seconds_left else None,
+            "seconds_left": progress.seconds_left,
+            "message": f"{progress.stage}, epoch {progress.epoch} of {progress.epochs}, "
+            f"loss {progress.loss:.4f}{dev}",
+        }
+    )
+
+
+def _tell_analysis(tell: Tell, progress: AnalysisProgress) -> None:
+    tell(
+        {
+            "done": progress.done,
+            "total": progress.total,
+            "rate": progress.rate or None,
+            "seconds_left": progress.seconds_left,
+            "message": "conductance",
+        }
+    )
+
+
+def _counting(tell: Tell, message: str) -> Callable[[int, int], None]:
+    def watch(done: int, total: int) -> None:
+        tell({"done": done, "total": total, "rate": None, "seconds_left": None, "message": message})
+
+    return watch

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from textcond.text.tokenizer import tokenize
 from textcond_service import jobs, problems
+from textcond_service.batching import Batches
 from textcond_service.core import VERSION, Core, Metrics, Shelf
 from textcond_service.database import Corpus, Database, Job
 from textcond_service.middleware import Envelope
@@ -54,6 +55,7 @@ def make_app(settings: Settings) -> FastAPI:
         queue = open_queue(settings)
         shelf = Shelf(storage, metrics)
         guard = Guard(settings, database)
+        calculations = anyio.CapacityLimiter(settings.threads + 1)
         app.state.guard = guard
         app.state.core = Core(
             settings=settings,
@@ -64,7 +66,8 @@ def make_app(settings: Settings) -> FastAPI:
             enqueue=make_task(queue, settings, storage),
             shelf=shelf,
             metrics=metrics,
-            calculations=anyio.CapacityLimiter(settings.threads + 1),
+            calculations=calculations,
+            batches=Batches(calculations),
         )
         metrics.registry.register(operations.JobCollector(database))
         tokenize("ready")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 import time
 from collections import OrderedDict
@@ -17,12 +15,12 @@ import anyio
 import structlog
 from anyio.to_thread import run_sync
 from fastapi import Depends, Query, Request
-from fastapi.responses import Response
 from huey import Huey
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from textcond.model import checkpoint
 from textcond.model.checkpoint import CONFIG, Model
+from textcond_service.batching import Batches
 from textcond_service.database import Database
 from textcond_service.problems import not_found
 from textcond_service.security import Guard
@@ -49,7 +47,13 @@ class Core:
     metrics: Metrics
     calculations: anyio.CapacityLimiter
     """Of threads that compute: more of them than cores only wait for one another."""
+    batches: Batches
     streams: int = 0
+
+    async def model(self, name: str) -> Model:
+        """A model by its name; one that is loaded comes at once."""
+        loaded = self.shelf.loaded(name)
+        return await self.io(lambda: self.shelf.get(name)) if loaded is None else loaded
 
     async def io(self, call: Callable[[], _Result]) -> _Result:
         """Run what waits for the disk or the database."""
@@ -92,11 +96,16 @@ class Shelf:
     _loaded: OrderedDict[str, _Loaded] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def loaded(self, name: str) -> Model | None:
+        """The model if it is loaded and has not changed."""
+        known = self._loaded.get(name)
+        return known.model if known is not None and known.is_current() else None
+
     def get(self, name: str) -> Model:
         """Raises `ProblemError` 404 if there is none, and `ModelError` if it is damaged."""
-        known = self._loaded.get(name)
-        if known is not None and known.is_current():
-            return known.model
+        loaded = self.loaded(name)
+        if loaded is not None:
+            return loaded
         folder = self.folder(name)
         with self._lock:
             known = self._loaded.get(name)
@@ -189,14 +198,3 @@ async def _page(
 
 
 Paged = Annotated[Page, Depends(_page)]
-
-
-def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON as the library made it."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(body, status, headers, "application/json")
-
-
-def tag_of(*parts: Any) -> str:
-    """An ETag of everything that an answer depends on."""
-    return f'"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"'

@@ -56,7 +56,7 @@ class Explanation:
             "baseline_score": self.conductance.baseline_score,
             "delta": self.conductance.delta,
             "token_attributions": self.conductance.by_token.tolist(),
-            "filters": [_filter_row(self, filter) for filter in filters],
+            "filters": _filter_rows(self, filters),
         }
 
 
@@ -84,6 +84,8 @@ class PatternQuery:
 
     def to_dict(self, *, top: int = 10) -> dict[str, Any]:
         """The machine form; `top` filters of it, all of them with 0."""
+        shown = self.matches[: top or None]
+        rows = _filter_rows(self.explanation, [match.filter for match in shown])
         return {
             **_heading(self.explanation),
             "pattern": list(self.pattern),
@@ -93,11 +95,11 @@ class PatternQuery:
             "delta": self.explanation.conductance.delta,
             "filters": [
                 {
-                    **_filter_row(self.explanation, match.filter),
+                    **row,
                     "pattern_conductance": match.pattern_conductance,
                     "share": match.share,
                 }
-                for match in self.matches[: top or None]
+                for match, row in zip(shown, rows, strict=True)
             ],
         }
 
@@ -196,13 +198,18 @@ def _heading(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _filter_row(explanation: Explanation, filter: int) -> dict[str, Any]:
-    result = explanation.conductance
-    return {
-        "filter": filter,
-        "width": explanation.model.network.shape.width(filter),
-        "conductance": float(result.by_filter[filter]),
-        "window": list(result.windows[filter]),
-        "ngram": " ".join(result.ngram(filter)),
-        "tokens": result.values[:, filter].tolist(),
-    }
+def _filter_rows(explanation: Explanation, filters: Sequence[int]) -> list[dict[str, Any]]:
+    result, shape = explanation.conductance, explanation.model.network.shape
+    values = result.values[:, list(filters)]  # (tokens, shown filters)
+    columns = zip(filters, values.sum(dim=0).tolist(), values.T.tolist(), strict=True)
+    return [
+        {
+            "filter": filter,
+            "width": shape.width(filter),
+            "conductance": conductance,
+            "window": list(result.windows[filter]),
+            "ngram": " ".join(result.ngram(filter)),
+            "tokens": tokens,
+        }
+        for filter, conductance, tokens in columns
+    ]

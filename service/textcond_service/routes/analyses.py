@@ -15,7 +15,8 @@ from textcond.analysis.cards import make_cards
 from textcond.analysis.corpus import CorpusConductance
 from textcond.disk import write_whole
 from textcond_service import jobs, schemas
-from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.answers import answer
+from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Job
 from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.routes.corpora import check_corpus, check_pairs

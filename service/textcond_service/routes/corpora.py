@@ -18,7 +18,8 @@ from textcond.corpora.files import ENDINGS, summarize_file
 from textcond.corpora.loading import TRAINING_NAMES
 from textcond.errors import CorpusError
 from textcond_service import jobs, schemas
-from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.answers import answer
+from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Corpus
 from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.security import Administrator, Reader, Starter

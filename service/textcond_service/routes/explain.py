@@ -8,11 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
-from textcond.attribution.explanation import explain, explain_all, query_filters
+from textcond.attribution.explanation import explain_all, query_filters
 from textcond.attribution.prediction import predict
 from textcond.errors import TextError
+from textcond.model.checkpoint import Model
 from textcond_service import schemas
-from textcond_service.core import VERSION, Core, Service, answer, tag_of
+from textcond_service.answers import answer, dump, tag_of
+from textcond_service.batching import Question
+from textcond_service.core import VERSION, Core, Service
 from textcond_service.problems import ProblemError, answers
 from textcond_service.security import Reader
 
@@ -52,21 +55,15 @@ async def explain_texts(
 ) -> Response:
     """Which filters, fed by which words, made the model say it; of a text, or of up to 256."""
     texts = _texts(core, body)
-
-    def call() -> Response:
-        loaded = core.shelf.get(model)
-        options = {"target": body.target, "output": body.output}
-        tag = tag_of(VERSION, loaded.hash, texts, body.target, body.output, body.top)
-        if isinstance(body, schemas.ExplainOne):
-            content = explain(loaded, body.text, **options).to_dict(top=body.top)
-        else:
-            found = explain_all(loaded, texts, **options)
-            content = {"answers": [one.to_dict(top=body.top) for one in found]}
-        return answer(content, headers={"ETag": tag})
-
-    response = await core.compute(call)
+    loaded = await core.model(model)
+    options = {"target": body.target, "output": str(body.output)}
+    headers = {"ETag": tag_of(VERSION, loaded.hash, texts, *options.values(), body.top)}
+    if isinstance(body, schemas.ExplainOne):
+        content = await core.batches.explain(loaded, Question(body.text, **options, top=body.top))
+    else:
+        content = await core.compute(lambda: _explain_many(loaded, texts, body.top, options))
     core.metrics.sentences.inc(len(texts))
-    return response
+    return Response(content, headers=headers, media_type="application/json")
 
 
 @router.get(
@@ -89,17 +86,16 @@ async def explain_text(
 ) -> Response:
     """The same of one text, for caches: an answer changes with the model alone."""
 
-    def call() -> Response:
-        loaded = core.shelf.get(model)
-        tag = tag_of(VERSION, loaded.hash, [text], target, output, top)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if known is not None and tag in [part.strip() for part in known.split(",")]:
-            return Response(status_code=304, headers=headers)
-        core.metrics.sentences.inc()
-        content = explain(loaded, text, target=target, output=output).to_dict(top=top)
-        return answer(content, headers=headers)
-
-    return await core.compute(call)
+    loaded = await core.model(model)
+    headers = {
+        "ETag": tag_of(VERSION, loaded.hash, [text], target, output, top),
+        "Cache-Control": "private, no-cache",
+    }
+    if known is not None and headers["ETag"] in [part.strip() for part in known.split(",")]:
+        return Response(status_code=304, headers=headers)
+    content = await core.batches.explain(loaded, Question(text, target, output, top))
+    core.metrics.sentences.inc()
+    return Response(content, headers=headers, media_type="application/json")
 
 
 @router.post(
@@ -122,6 +118,11 @@ async def find_filters(
         return answer(query.to_dict(top=body.top), headers={"ETag": tag})
 
     return await core.compute(call)
+
+
+def _explain_many(model: Model, texts: Sequence[str], top: int, options: dict[str, str]) -> bytes:
+    found = explain_all(model, texts, **options)
+    return dump({"answers": [one.to_dict(top=top) for one in found]})
 
 
 def _texts(core: Core, body: schemas.One | schemas.Many) -> list[str]:

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from textcond_service import jobs, schemas
-from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.answers import answer
+from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Job
 from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.routes.starting import show

@@ -10,7 +10,8 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from textcond_service import jobs, schemas
-from textcond_service.core import Core, Paged, Service, answer
+from textcond_service.answers import answer
+from textcond_service.core import Core, Paged, Service
 from textcond_service.problems import ProblemError, answers
 from textcond_service.routes.corpora import check_corpus
 from textcond_service.routes.starting import IdempotencyKey, start

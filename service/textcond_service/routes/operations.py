@@ -15,7 +15,8 @@ from prometheus_client.core import GaugeMetricFamily
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from textcond_service.core import Core, Service, answer
+from textcond_service.answers import answer
+from textcond_service.core import Core, Service
 from textcond_service.database import Database, Job
 from textcond_service.jobs import STATES
 from textcond_service.problems import not_found

@@ -10,7 +10,8 @@ from fastapi.responses import Response
 
 from textcond.analysis.rules import RuleSet
 from textcond_service import schemas
-from textcond_service.core import Service, answer
+from textcond_service.answers import answer
+from textcond_service.core import Service
 from textcond_service.problems import answers
 from textcond_service.routes.analyses import read_result, start_on_analysis
 from textcond_service.routes.starting import IdempotencyKey

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from textcond_service import jobs
-from textcond_service.core import Core, answer
+from textcond_service.answers import answer
+from textcond_service.core import Core
 from textcond_service.database import Job, Repeat
 from textcond_service.problems import ProblemError
 from textcond_service.security import Principal

@@ -83,7 +83,7 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
+        redirect_slashes=False,
     )
     problems.install(app)
     for router in _ROUTERS:

@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from fastapi import Depends, Query, Request
 from huey import Huey
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import URL
 
 from textcond.model import checkpoint
 from textcond.model.checkpoint import CONFIG, Model
@@ -180,12 +181,12 @@ class Page:
 
     limit: int
     offset: int
-    path: str
+    url: URL
 
     def of(self, rows: Sequence[Any], total: int) -> dict[str, Any]:
         end = self.offset + len(rows)
-        more = end < total and rows
-        following = f"{self.path}?limit={self.limit}&offset={end}" if more else None
+        url = self.url.include_query_params(limit=self.limit, offset=end)
+        following = f"{url.path}?{url.query}" if rows and end < total else None
         return {"items": list(rows), "total": total, "next": following}
 
 
@@ -194,7 +195,7 @@ async def _page(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> Page:
-    return Page(limit, offset, request.url.path)
+    return Page(limit, offset, request.url)
 
 
 Paged = Annotated[Page, Depends(_page)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from textcond.errors import (
     AnalysisError,
@@ -27,10 +30,21 @@ from textcond.errors import (
 log = structlog.get_logger("textcond.problems")
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = "#/components/schemas/ProblemDocument"
+_ANYWHERE = (400, 401, 403, 413, 415, 421, 429, 500, 503)
+"""What every path can answer."""
+_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 _CAUSED_BY_CLIENT = (
     *(TextError, PatternError, QuantityError),
     *(CorpusError, TrainingError, AnalysisError),
 )
+_DETAILS = {
+    404: "There is no such path; /docs lists them.",
+    405: "The path does not take this method; see `Allow`.",
+}
+_UNREADABLE: dict[type[BaseException], str] = {
+    RecursionError: "it is nested too deeply",
+    UnicodeDecodeError: "it is not UTF-8",
+}
 
 
 class Issue(BaseModel):
@@ -64,20 +78,33 @@ class ProblemDocument(BaseModel):
     issues: list[Issue] | None = None
 
 
-class ProblemError(Exception):
-    """An error of the service itself."""
+class ProblemError(HTTPException):
+    """An error of the service itself; the framework lets it pass wherever it is raised."""
 
     def __init__(
-        self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        **more: Any,
     ) -> None:
-        super().__init__(detail)
-        self.status, self.kind, self.detail = status, kind, detail
-        self.headers = headers or {}
+        super().__init__(status, detail, headers)
+        self.kind, self.more = kind, more
+
+    def response(self) -> Response:
+        headers = dict(self.headers or {})
+        return respond(self.status_code, self.kind, self.detail, headers, **self.more)
 
 
 def not_found(what: str, name: str) -> ProblemError:
     """There is no such thing."""
     return ProblemError(404, "not-found", f"There is no {what} {name!r}.")
+
+
+def too_large(most: int) -> ProblemError:
+    """The body of a request is."""
+    return ProblemError(413, "too-large", f"The limit of the body is {most:,} bytes; send less.")
 
 
 def respond(
@@ -95,7 +122,8 @@ def respond(
         "detail": detail,
         **more,
     }
-    return JSONResponse(content, status, headers, MEDIA_TYPE)
+    # In ASCII: what a client sent may be quoted, and need not be text.
+    return Response(json.dumps(content), status, headers, MEDIA_TYPE)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -105,7 +133,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM}}},
         }
-        for status in sorted({*statuses, 400, 401, 403, 421, 429, 503})
+        for status in sorted({*statuses, *_ANYWHERE})
     }
 
 
@@ -115,13 +143,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TextcondError, _of_library)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_framework)
-    app.add_exception_handler(OperationalError, _of_database)
-    app.add_exception_handler(Exception, _of_programmer)
+    for away in _AWAY:
+        app.add_exception_handler(away, _of_database)
 
 
 async def _of_service(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return respond(error.status, error.kind, error.detail, error.headers)
+    return error.response()
 
 
 async def _of_library(_: Request, error: Exception) -> Response:
@@ -136,28 +164,60 @@ async def _of_library(_: Request, error: Exception) -> Response:
 
 async def _of_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    issues = [
-        {"where": ".".join(map(str, issue["loc"])), "detail": issue["msg"]}
-        for issue in error.errors()
-    ]
-    first = issues[0]
-    detail = f"{first['where']}: {first['detail']}."
-    if any(issue["type"] == "json_invalid" for issue in error.errors()):
-        return respond(400, "not-json", "The body is not JSON; see `issues`.", issues=issues)
+    found = list(error.errors())
+    if found[0]["type"] == "json_invalid":
+        return _not_json(f"{found[0]['ctx']['error']} at character {found[0]['loc'][-1]}")
+    issues = [{"where": _where(one, error.body), "detail": one["msg"]} for one in found]
+    detail = f"{issues[0]['where']}: {issues[0]['detail']}."
     return respond(422, "request", detail, issues=issues)
 
 
-async def _of_framework(_: Request, error: Exception) -> Response:
+def _where(issue: Any, body: Any) -> str:
+    """The place in the request; without the names of the forms that a body was tried as."""
+    where, *rest = issue["loc"]
+    if where != "body":
+        return ".".join(map(str, issue["loc"]))
+    places, inside = [where], body
+    for place in rest:
+        is_inside = (
+            isinstance(inside, list)
+            if isinstance(place, int)
+            else (isinstance(inside, Mapping) and place in inside)
+        )
+        if is_inside:
+            inside = inside[place]
+        elif place is not rest[-1] or issue["type"] != "missing":
+            continue
+        places.append(str(place))
+    return ".".join(places)
+
+
+def _not_json(reason: str) -> Response:
+    return respond(400, "not-json", f"The body cannot be read as JSON: {reason}.")
+
+
+async def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
+    status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
+    if status == 400 and isinstance(error.__cause__, RecursionError | ValueError):
+        return _not_json(_UNREADABLE.get(type(error.__cause__), "a number is too long"))
+    if status == 405:
+        headers["Allow"] = ", ".join(_methods(request))
     kind = status.phrase.lower().replace(" ", "-")
-    details = {
-        404: "There is no such path; /docs lists them.",
-        405: "The path does not take this method; see `Allow`.",
-        413: "The body is too large; send less at a time.",
-    }
-    detail = details.get(error.status_code, str(error.detail))
-    return respond(error.status_code, kind, detail, dict(error.headers or {}))
+    detail = _DETAILS.get(status, str(error.detail))
+    return respond(status, kind, detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """That the path takes: the framework by itself names those of one route of it."""
+    return [
+        method
+        for method in ("GET", "POST", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] == Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 async def _of_database(_: Request, error: Exception) -> Response:
@@ -168,8 +228,3 @@ async def _of_database(_: Request, error: Exception) -> Response:
         "The database does not answer; try again.",
         {"Retry-After": "5"},
     )
-
-
-async def _of_programmer(_: Request, error: Exception) -> Response:
-    log.error("internal error", exc_info=error)
-    return respond(500, "internal", "The request could not be answered; the log says why.")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import Body, Path
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from textcond.model.building import VOCABULARY_SIZE
 from textcond.model.recipe import Recipe
@@ -49,11 +49,25 @@ class Request(BaseModel):
 
 
 class One(Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "this is not good"}]})
+
     text: Text
 
 
 class Many(Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"texts": ["not good", "not bad"]}]})
+
     texts: Annotated[list[Text], Field(min_length=1, max_length=256)]
+
+
+def _form(body: Any) -> str:
+    return "many" if isinstance(body, dict) and "texts" in body else "one"
+
+
+# One of two forms is chosen before either is checked: what is wrong is told of that one alone.
+OneOrMany = Annotated[
+    Annotated[One, Tag("one")] | Annotated[Many, Tag("many")], Discriminator(_form), Body()
+]
 
 
 class ExplainOptions(Request):
@@ -68,6 +82,13 @@ class ExplainOne(ExplainOptions, One):
 
 class ExplainMany(ExplainOptions, Many):
     model_config = ConfigDict(json_schema_extra={"examples": [{"texts": ["not good", "not bad"]}]})
+
+
+ExplainOneOrMany = Annotated[
+    Annotated[ExplainOne, Tag("one")] | Annotated[ExplainMany, Tag("many")],
+    Discriminator(_form),
+    Body(),
+]
 
 
 class FilterQuery(Request):

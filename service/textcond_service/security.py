@@ -75,22 +75,21 @@ class Guard:
         self._read = -_REFRESH_SECONDS
         self._lock = asyncio.Lock()
         self._limit = RateLimitItemPerMinute(settings.requests_per_minute)
-        shared = settings.queue.startswith("redis")
-        storage = (
-            RedisStorage(f"async+{settings.queue}", implementation="redispy")
-            if shared
-            else MemoryStorage()
-        )
-        self._limiter = FixedWindowRateLimiter(storage)
+        self._own_limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = self._own_limiter
+        if settings.queue.startswith("redis"):
+            shared = RedisStorage(f"async+{settings.queue}", implementation="redispy")
+            self._limiter = FixedWindowRateLimiter(shared)
 
-    async def admit(self, request: Request, secret: str | None, scope: str) -> Principal:
-        """Who asks, if they may; raises `ProblemError` 401, 403 or 429."""
+    async def identify(self, secret: str | None, client: str) -> Principal:
+        """Who asks; raises `ProblemError` 401 or 429."""
         await self._refresh()
-        principal = self._identify(secret)
-        client = request.client.host if request.client else ""
+        try:
+            principal = self._identify(secret)
+        except ProblemError:
+            await self._count(client)
+            raise
         await self._count(principal.id or client)
-        if scope not in principal.scopes:
-            raise ProblemError(403, "forbidden", f"The key does not have the scope {scope!r}.")
         return principal
 
     def is_open(self) -> bool:
@@ -117,8 +116,16 @@ class Guard:
         return Principal(key.id, tuple(key.scopes.split(",")))
 
     async def _count(self, who: str) -> None:
-        if not await self._limiter.hit(self._limit, who):
-            window = await self._limiter.get_window_stats(self._limit, who)
+        limiter = self._limiter
+        try:
+            within = await limiter.hit(self._limit, who)
+        except (
+            Exception
+        ):  # the shared counts are away; until they are back, each process has its own
+            limiter = self._own_limiter
+            within = await limiter.hit(self._limit, who)
+        if not within:
+            window = await limiter.get_window_stats(self._limit, who)
             wait = max(1, int(window.reset_time - time.time()) + 1)
             raise ProblemError(
                 429,
@@ -146,16 +153,30 @@ class Guard:
             return {key.id: key for key in session.scalars(select(Key))}
 
 
+async def identify(request: Request) -> Principal:
+    """Who asks; looked at and counted once a request."""
+    if not hasattr(request.state, "principal"):
+        bearer, header = await _bearer(request), await _header(request)
+        guard: Guard = request.app.state.guard
+        request.state.principal = await guard.identify(
+            bearer.credentials if bearer else header, request.client.host if request.client else ""
+        )
+    principal: Principal = request.state.principal
+    return principal
+
+
 def scoped(scope: str) -> Callable[..., Awaitable[Principal]]:
-    """A dependency that admits whoever has the scope."""
+    """A dependency that admits whoever has the scope; raises `ProblemError` 401, 403 or 429."""
 
     async def admit(
         request: Request,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-        header: Annotated[str | None, Depends(_header)],
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        __: Annotated[str | None, Depends(_header)],
     ) -> Principal:
-        guard: Guard = request.app.state.guard
-        return await guard.admit(request, bearer.credentials if bearer else header, scope)
+        principal = await identify(request)
+        if scope not in principal.scopes:
+            raise ProblemError(403, "forbidden", f"The key does not have the scope {scope!r}.")
+        return principal
 
     return admit
 
@@ -175,9 +196,9 @@ def check_origin(
     """
     host = headers.get("host", "")
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    allowed = [part.strip() for part in settings.allowed_hosts.split(",") if part.strip()]
+    allowed = [part.strip().lower() for part in settings.allowed_hosts.split(",") if part.strip()]
     if not allowed and settings.is_loopback:
-        allowed = [*_LOOPBACK_NAMES]
+        allowed = [*_LOOPBACK_NAMES, settings.host]
     if allowed and name.lower() not in allowed:
         return ProblemError(
             421, "host", "The request is for another host; TEXTCOND_ALLOWED_HOSTS names those."

@@ -141,7 +141,7 @@ def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:
             if not isinstance(text, str):
                 raise TypeError("`text` is not a string")
             text.encode()  # half a surrogate pair is not text
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorpusError(
                 f"{path}, line {number}: not an object with `text` ({error}); mend the line."
             ) from error

@@ -18,14 +18,15 @@ from textcond_service import jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Job
+from textcond_service.entry import KnownRoute
 from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.routes.corpora import check_corpus, check_pairs
 from textcond_service.routes.starting import IdempotencyKey, show, start
 from textcond_service.security import Administrator, Reader, Starter
 
-router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
-cards = APIRouter(prefix="/v1/models/{model}/filters", tags=["filters"])
-negations = APIRouter(prefix="/v1/negations", tags=["analyses"])
+router = APIRouter(prefix="/v1/analyses", tags=["analyses"], route_class=KnownRoute)
+cards = APIRouter(prefix="/v1/models/{model}/filters", tags=["filters"], route_class=KnownRoute)
+negations = APIRouter(prefix="/v1/negations", tags=["analyses"], route_class=KnownRoute)
 Filter = Annotated[int, Path(ge=0, le=100_000, description="Its number, from 0.")]
 
 
@@ -44,9 +45,7 @@ async def list_analyses(core: Service, _: Reader, page: Paged) -> Response:
     return await core.io(call)
 
 
-@router.post(
-    "", status_code=202, responses={202: {"model": schemas.Job}, **answers(404, 409, 413, 422)}
-)
+@router.post("", status_code=202, responses={202: {"model": schemas.Job}, **answers(404, 409, 422)})
 async def analyze(
     core: Service,
     principal: Starter,
@@ -183,7 +182,7 @@ async def show_sentences(
 @router.post(
     "/{id}/negation",
     status_code=202,
-    responses={202: {"model": schemas.Job}, **answers(404, 409, 413, 422)},
+    responses={202: {"model": schemas.Job}, **answers(404, 409, 422)},
 )
 async def find_negation(
     core: Service,

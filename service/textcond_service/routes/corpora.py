@@ -21,11 +21,12 @@ from textcond_service import jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Corpus
+from textcond_service.entry import KnownRoute
 from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.security import Administrator, Reader, Starter
 from textcond_service.settings import Settings
 
-router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+router = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=KnownRoute)
 _CHUNK = 1 << 20
 _RESERVED = (*TRAINING_NAMES, "sst-negation", "minimal-pairs")
 
@@ -45,7 +46,7 @@ async def list_corpora(core: Service, _: Reader, page: Paged) -> Response:
 
 
 @router.post(
-    "", status_code=201, responses={201: {"model": schemas.CorpusSummary}, **answers(409, 413, 422)}
+    "", status_code=201, responses={201: {"model": schemas.CorpusSummary}, **answers(409, 422)}
 )
 async def upload_corpus(
     core: Service,

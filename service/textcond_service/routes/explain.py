@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from textcond.attribution.explanation import explain_all, query_filters
+from textcond.attribution.inputs import encode, tokens_of
 from textcond.attribution.prediction import predict
 from textcond.errors import TextError
 from textcond.model.checkpoint import Model
@@ -16,42 +18,45 @@ from textcond_service import schemas
 from textcond_service.answers import answer, dump, tag_of
 from textcond_service.batching import Question
 from textcond_service.core import VERSION, Core, Service
+from textcond_service.entry import KnownRoute
 from textcond_service.problems import ProblemError, answers
 from textcond_service.security import Reader
 
-router = APIRouter(prefix="/v1/models/{model}", tags=["explain"])
+router = APIRouter(prefix="/v1/models/{model}", tags=["explain"], route_class=KnownRoute)
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
 
 
 @router.post(
     "/predict",
-    responses={200: {"model": schemas.Prediction | schemas.Predictions}, **answers(404, 413, 422)},
+    responses={200: {"model": schemas.Prediction | schemas.Predictions}, **answers(404, 422)},
 )
 async def predict_texts(
-    core: Service, _: Reader, model: schemas.ModelName, body: schemas.One | schemas.Many
+    core: Service, _: Reader, model: schemas.ModelName, body: schemas.OneOrMany
 ) -> Response:
     """What the model says of a text, or of up to 256."""
     texts = _texts(core, body)
+    loaded = await core.model(model)
 
-    def call() -> list[dict[str, object]]:
-        return [one.to_dict() for one in predict(core.shelf.get(model), texts)]
+    def call() -> Response:
+        rows = [one.to_dict() for one in predict(loaded, texts)]
+        return answer(rows[0] if isinstance(body, schemas.One) else {"answers": rows})
 
-    rows = await core.compute(call)
-    return answer(rows[0] if isinstance(body, schemas.One) else {"answers": rows})
+    with _telling_which(loaded, body):
+        return await core.compute(call)
 
 
 @router.post(
     "/explain",
     responses={
         200: {"model": schemas.Explanation | schemas.Explanations},
-        **answers(404, 413, 422),
+        **answers(404, 422),
     },
 )
 async def explain_texts(
     core: Service,
     _: Reader,
     model: schemas.ModelName,
-    body: schemas.ExplainOne | schemas.ExplainMany,
+    body: schemas.ExplainOneOrMany,
 ) -> Response:
     """Which filters, fed by which words, made the model say it; of a text, or of up to 256."""
     texts = _texts(core, body)
@@ -61,7 +66,8 @@ async def explain_texts(
     if isinstance(body, schemas.ExplainOne):
         content = await core.batches.explain(loaded, Question(body.text, **options, top=body.top))
     else:
-        content = await core.compute(lambda: _explain_many(loaded, texts, body.top, options))
+        with _telling_which(loaded, body):
+            content = await core.compute(lambda: _explain_many(loaded, texts, body.top, options))
     core.metrics.sentences.inc(len(texts))
     return Response(content, headers=headers, media_type="application/json")
 
@@ -91,7 +97,8 @@ async def explain_text(
         "ETag": tag_of(VERSION, loaded.hash, [text], target, output, top),
         "Cache-Control": "private, no-cache",
     }
-    if known is not None and headers["ETag"] in [part.strip() for part in known.split(",")]:
+    tags = [part.strip().removeprefix("W/") for part in (known or "").split(",")]
+    if headers["ETag"] in tags or "*" in tags:
         return Response(status_code=304, headers=headers)
     content = await core.batches.explain(loaded, Question(text, target, output, top))
     core.metrics.sentences.inc()
@@ -101,7 +108,7 @@ async def explain_text(
 @router.post(
     "/filters/query",
     tags=["filters"],
-    responses={200: {"model": schemas.FilterMatches}, **answers(404, 413, 422)},
+    responses={200: {"model": schemas.FilterMatches}, **answers(404, 422)},
 )
 async def find_filters(
     core: Service, _: Reader, model: schemas.ModelName, body: schemas.FilterQuery
@@ -123,6 +130,28 @@ async def find_filters(
 def _explain_many(model: Model, texts: Sequence[str], top: int, options: dict[str, str]) -> bytes:
     found = explain_all(model, texts, **options)
     return dump({"answers": [one.to_dict(top=top) for one in found]})
+
+
+@contextmanager
+def _telling_which(model: Model, body: schemas.One | schemas.Many) -> Iterator[None]:
+    """Of many texts, name each that cannot be read, by its place."""
+    try:
+        yield
+    except TextError:
+        if isinstance(body, schemas.One):
+            raise
+        issues = list(_issues(model, body.texts))
+        raise ProblemError(
+            422, "text", f"{issues[0]['where']}: {issues[0]['detail']}", issues=issues
+        ) from None
+
+
+def _issues(model: Model, texts: Sequence[str]) -> Iterator[dict[str, str]]:
+    for place, text in enumerate(texts):
+        try:
+            encode(model, tokens_of(text))
+        except TextError as error:
+            yield {"where": f"body.texts.{place}", "detail": str(error)}
 
 
 def _texts(core: Core, body: schemas.One | schemas.Many) -> list[str]:

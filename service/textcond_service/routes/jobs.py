@@ -17,11 +17,12 @@ from textcond_service import jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Job
+from textcond_service.entry import KnownRoute
 from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.routes.starting import show
 from textcond_service.security import Reader, Starter
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=KnownRoute)
 POLL_SECONDS = 0.5
 QUIET_SECONDS = 15.0
 """After so long without news a comment keeps the connection open."""
@@ -74,7 +75,10 @@ async def follow_job(core: Service, _: Reader, id: schemas.JobId) -> Response:
     job = await _find(core, id)
     if core.streams >= core.settings.max_streams:
         raise ProblemError(
-            429, "too-many-streams", "Too many follow jobs; ask for it now and then."
+            429,
+            "too-many-streams",
+            "Too many follow jobs; ask for it now and then.",
+            {"Retry-After": "5"},
         )
     return StreamingResponse(_events(core, job), media_type="text/event-stream")
 

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from textcond_service import jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
+from textcond_service.entry import KnownRoute
 from textcond_service.problems import ProblemError, answers
 from textcond_service.routes.corpora import check_corpus
 from textcond_service.routes.starting import IdempotencyKey, start
 from textcond_service.security import Administrator, Reader, Starter
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1/models", tags=["models"], route_class=KnownRoute)
 
 
 @router.get("", responses={200: {"model": schemas.Models}, **answers(422)})
@@ -27,7 +28,7 @@ async def list_models(core: Service, _: Reader, page: Paged) -> Response:
     return answer(page.of(rows[page.offset : page.offset + page.limit], len(rows)))
 
 
-@router.post("", status_code=202, responses={202: {"model": schemas.Job}, **answers(409, 413, 422)})
+@router.post("", status_code=202, responses={202: {"model": schemas.Job}, **answers(409, 422)})
 async def train_model(
     core: Service,
     principal: Starter,

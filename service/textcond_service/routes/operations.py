@@ -19,7 +19,7 @@ from textcond_service.answers import answer
 from textcond_service.core import Core, Service
 from textcond_service.database import Database, Job
 from textcond_service.jobs import STATES
-from textcond_service.problems import not_found
+from textcond_service.problems import ProblemError, answers, not_found
 from textcond_service.security import Reader
 from textcond_service.worker import ALIVE
 
@@ -43,24 +43,32 @@ class Readiness(BaseModel):
     parts: dict[str, bool]
 
 
-@router.get("/healthz", responses={200: {"model": Health}})
+@router.get("/healthz", responses={200: {"model": Health}, **answers()})
 async def healthz() -> Response:
     """Whether the process lives."""
     return answer({"status": "ok"})
 
 
-@router.get("/readyz", responses={200: {"model": Readiness}, 503: {"model": Readiness}})
+@router.get("/readyz", responses={200: {"model": Readiness}, **answers()})
 async def readyz(core: Service) -> Response:
     """Whether model, database, queue and worker are there."""
     parts = await core.io(lambda: _parts(core))
     ready = all(parts.values())
-    return answer({"ready": ready, "parts": parts}, 200 if ready else 503)
+    if ready:
+        return answer({"ready": ready, "parts": parts})
+    missing = ", ".join(name for name, there in parts.items() if not there)
+    raise ProblemError(
+        503, "not-ready", f"Missing: {missing}.", {"Retry-After": "5"}, ready=ready, parts=parts
+    )
 
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "For Prometheus."}},
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "For Prometheus."},
+        **answers(),
+    },
 )
 async def metrics(core: Service, _: Reader) -> Response:
     """Requests, latency, jobs by state, sentences explained, time to load models."""

@@ -19,6 +19,8 @@ demo: $(INSTALLED)
 		$(BIN)/textcond explain "$$text" --model $$model --top 5 || exit; done; done
 	@echo; echo "== The filters for the pattern 'not good' (model sst)"; echo
 	$(BIN)/textcond filters "this is not good" --pattern "not good"
+	@echo; echo "== The same over HTTP, and rules with a negator for spaCy (docs/service.sh)"; echo
+	$(BIN)/python -m docs.service
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
@@ -30,6 +32,7 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.service
 
 ablation: $(INSTALLED)
 	$(BIN)/python -m benchmarks.ablation

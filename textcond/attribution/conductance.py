@@ -133,23 +133,21 @@ def conductances(
     network = check_ready(model)
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]
-    widths = [network.shape.width(filter) for filter in range(network.shape.filters)]
+    widths = torch.tensor([network.shape.width(f) for f in range(network.shape.filters)])
     found: dict[int, Conductance] = {}
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
         lengths = torch.tensor([len(rows[row]) for row in batch])
         given = token_scores(trace.words, trace.windows.starts, lengths)
         values = given * trace.integrals.flow[:, None, :]  # (batch, length, filters)
-        starts = trace.windows.starts.tolist()
-        for place, row in enumerate(batch):
-            length = len(tokens[row])
+        starts = trace.windows.starts
+        ends = torch.minimum(starts + widths, lengths[:, None])
+        windows = zip(starts.clamp(min=0).tolist(), ends.tolist(), strict=True)
+        for place, (row, (first, last)) in enumerate(zip(batch, windows, strict=True)):
             found[row] = Conductance(
                 tokens=tokens[row],
                 unknown=tuple(model.vocabulary.unknown(tokens[row])),
-                values=values[place, :length],
-                windows=tuple(
-                    (max(start, 0), min(start + width, length))
-                    for start, width in zip(starts[place], widths, strict=True)
-                ),
+                values=values[place, : len(tokens[row])],
+                windows=tuple(zip(first, last, strict=True)),
                 quantity=quantity,
                 logits=trace.integrals.logits[place],
                 score=float(trace.integrals.score[place]),

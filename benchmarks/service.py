@@ -1,0 +1,152 @@
+"""`make bench-service`: what the HTTP service takes, beside an endpoint that does nothing.
+
+The endpoint that does nothing is in the same process, behind the same checks, takes the same
+request and answers with as many bytes. The client is plain asyncio in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import socket
+import statistics
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import uvicorn
+from fastapi.responses import Response
+from textcond_service import logs, schemas, serving
+from textcond_service.answers import dump
+from textcond_service.app import make_app
+from textcond_service.security import Reader
+from textcond_service.settings import Settings
+
+import textcond
+
+TEXT = "the film is not good and the plot hardly makes sense , but the acting is great fun , really"
+CONNECTIONS = 64
+HOST = "127.0.0.1"
+
+
+def serve(data: Path, port: int) -> None:
+    """The service, with one path more."""
+    sys.stderr = Path(os.devnull).open("w")
+    logs.configure()
+    settings = Settings(data=data, requests_per_minute=10**9)
+    serving.prepare(settings)
+    app = make_app(settings)
+    body = dump(textcond.explain(textcond.load("sst"), TEXT).to_dict())
+
+    @app.post("/nothing")
+    async def nothing(_: Reader, request: schemas.ExplainOne) -> Response:
+        return Response(body, media_type="application/json")
+
+    uvicorn.run(app, host=HOST, port=port, access_log=False, log_config=None)
+
+
+async def ask(port: int, path: str, body: dict[str, Any], seconds: float) -> list[float]:
+    """The latencies of all answers of so many connections, in seconds."""
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        while (start := time.perf_counter()) < end:
+            writer.write(request)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(answer.decode())
+            lines = answer.lower().split(b"\r\n")
+            (length,) = [
+                int(row.split(b":")[1]) for row in lines if row.startswith(b"content-length")
+            ]
+            await reader.readexactly(length)
+            latencies.append(time.perf_counter() - start)
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    return latencies
+
+
+def measure(port: int, path: str, body: dict[str, Any], seconds: float) -> dict[str, float]:
+    """Requests a second and latencies in milliseconds."""
+    started = time.perf_counter()
+    latencies = asyncio.run(ask(port, path, body, seconds))
+    rate = len(latencies) / (time.perf_counter() - started)
+    cuts = statistics.quantiles(latencies, n=100)
+    return {
+        "requests": len(latencies),
+        "a second": rate,
+        **{f"p{share} ms": 1_000 * cuts[share - 1] for share in (50, 95, 99)},
+    }
+
+
+def memory_of(process: int) -> float:
+    """Resident, in MB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--requests", type=int, default=0, help="then so many, to watch memory")
+    arguments = parser.parse_args()
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    with TemporaryDirectory() as folder:
+        process = multiprocessing.get_context("spawn").Process(
+            target=serve, args=(Path(folder), port), daemon=True
+        )
+        process.start()
+        _wait(port)
+        assert process.pid is not None
+        explain = "/v1/models/sst/explain"
+        measure(port, explain, {"text": TEXT}, 2)
+        rounds = [
+            [
+                measure(port, path, {"text": TEXT}, arguments.seconds)
+                for path in ("/nothing", explain)
+            ]
+            for _ in range(3 if arguments.seconds < 60 else 1)
+        ]
+        for nothing, explained in rounds:
+            for name, figures in (("nothing", nothing), ("explain", explained)):
+                shown = "  ".join(f"{key} {value:,.1f}" for key, value in figures.items())
+                print(f"{name:<10}{shown}")
+            print(
+                f"share of nothing's throughput: {explained['a second'] / nothing['a second']:.2f}"
+            )
+        batch = measure(port, explain, {"texts": [TEXT] * 256}, arguments.seconds)
+        print(f"batches of 256: {256 * batch['a second']:,.0f} sentences a second")
+        before, done = memory_of(process.pid), 0
+        while done < arguments.requests:
+            done += int(measure(port, explain, {"text": TEXT}, 20)["requests"])
+            print(
+                f"memory after {done:,} requests: {memory_of(process.pid):,.0f} MB ({before:,.0f})"
+            )
+        process.terminate()
+
+
+def _wait(port: int) -> None:
+    for _ in range(600):
+        try:
+            socket.create_connection((HOST, port)).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the service did not start")
+
+
+if __name__ == "__main__":
+    main()

@@ -139,6 +139,25 @@ async def show_signs(core: Service, _: Reader, id: schemas.JobId) -> Response:
     return await _file(core, id, "signs.bin", "application/octet-stream")
 
 
+@router.get("/{id}/rows", responses={200: {"model": dict[str, Any]}, **answers(404, 409, 422)})
+async def show_rows(core: Service, _: Reader, id: schemas.JobId) -> Response:
+    """The sentences of the division's `rows`, in their order: text, label, score."""
+
+    def call() -> Response:
+        analysis = _open(core, id)
+        try:
+            division = json.loads((analysis.folder / "division.json").read_bytes())
+        except FileNotFoundError:
+            raise _no_division() from None
+        items = [
+            {"row": one.row, "text": one.text, "label": one.label, "score": one.score}
+            for one in analysis.sentences(division["rows"])
+        ]
+        return answer({"items": items})
+
+    return await core.io(call)
+
+
 @router.get(
     "/{id}/sentences", responses={200: {"model": schemas.Sentences}, **answers(404, 409, 422)}
 )
@@ -320,8 +339,12 @@ def _open(core: Core, id: str) -> CorpusConductance:
 async def _file(core: Core, id: str, name: str, media_type: str) -> Response:
     path = (await core.io(lambda: _open(core, id))).folder / name
     if not path.is_file():
-        raise ProblemError(404, "not-found", "A division takes at least 2 sentences.")
+        raise _no_division()
     return FileResponse(path, media_type=media_type)
+
+
+def _no_division() -> ProblemError:
+    return ProblemError(404, "not-found", "A division takes at least 2 sentences.")
 
 
 def _show(core: Core, job: Job) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
+from textcond_service import reference
 from textcond_service.answers import answer
 from textcond_service.core import Core, Service
 from textcond_service.database import Database, Job
@@ -86,8 +87,10 @@ async def docs(request: Request) -> Response:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("docs.html.j2").render(document=request.app.openapi())
-    return HTMLResponse(page)
+    document = request.app.openapi()
+    groups = reference.operations(document, str(request.base_url).rstrip("/"))
+    template = environment.get_template("docs.html.j2")
+    return HTMLResponse(template.render(document=document, groups=groups))
 
 
 @router.get("/", include_in_schema=False)

@@ -192,7 +192,7 @@ class Page:
 
 async def _page(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, examples=[20])] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> Page:
     return Page(limit, offset, request.url)

@@ -167,7 +167,10 @@ async def _of_validation(_: Request, error: Exception) -> Response:
     found = list(error.errors())
     if found[0]["type"] == "json_invalid":
         return _not_json(f"{found[0]['ctx']['error']} at character {found[0]['loc'][-1]}")
-    issues = [{"where": _where(one, error.body), "detail": one["msg"]} for one in found]
+    issues = [
+        {"where": _where(one, error.body), "detail": one["msg"].removeprefix("Value error, ")}
+        for one in found
+    ]
     detail = f"{issues[0]['where']}: {issues[0]['detail']}."
     return respond(422, "request", detail, issues=issues)
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Path
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from textcond.model.building import VOCABULARY_SIZE
 from textcond.model.recipe import Recipe
@@ -19,8 +27,17 @@ MOST_CHARACTERS = 400_000
 _RECIPE = Recipe()
 
 ModelName = Annotated[str, Path(pattern=NAME, description="A model's name.", examples=["sst"])]
-CorpusName = Annotated[str, Path(pattern=NAME, description="A corpus's name.")]
-JobId = Annotated[str, Path(pattern=ID, description="The number of a job or of its result.")]
+CorpusName = Annotated[
+    str, Path(pattern=NAME, description="A corpus's name.", examples=["rotten-tomatoes"])
+]
+JobId = Annotated[
+    str,
+    Path(
+        pattern=ID,
+        description="The number of a job or of its result.",
+        examples=["0f343b0931126a20f133d67c2b018a3b"],
+    ),
+]
 Text = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 Target = Annotated[
     str,
@@ -46,6 +63,12 @@ class Request(BaseModel):
     """Fields that are not known are refused: a misspelled option should not do nothing."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        """In JSON 10.0 is an integer too."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class One(Request):
@@ -170,6 +193,15 @@ class Pairs(Request):
 
 class NegationRequest(Pairs):
     """The filters that handle negation, by many pairs, or by one text and a pattern in it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"pairs": "rotten-tomatoes"},
+                {"text": "this is not good", "pattern": "not good"},
+            ]
+        }
+    )
 
     draws: int = Field(100, ge=1, le=10_000)
     sentences: int = Field(50, ge=1, le=1_000)
@@ -355,3 +387,14 @@ class Analyses(BaseModel):
     items: list[Analysis]
     total: int
     next: str | None
+
+
+_LOCATION = {"schema": {"type": "string"}, "description": "Where it is."}
+_TAG = {"schema": {"type": "string"}, "description": "Of model, text and quantity."}
+STARTED = {
+    "model": Job,
+    "headers": {"Location": _LOCATION},
+    "description": "The job, which waits for a worker, or was started before with the same key.",
+}
+UPLOADED = {"model": CorpusSummary, "headers": {"Location": _LOCATION}}
+TAGGED = {"headers": {"ETag": _TAG}}

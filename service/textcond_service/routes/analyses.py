@@ -6,14 +6,17 @@ import json
 from functools import partial
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from starlette.convertors import Convertor, register_url_convertor
 
 from textcond.analysis.cards import make_cards
 from textcond.analysis.corpus import CorpusConductance
 from textcond.disk import write_whole
+from textcond.errors import AnalysisError
 from textcond_service import jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
@@ -24,10 +27,26 @@ from textcond_service.routes.corpora import check_corpus, check_pairs
 from textcond_service.routes.starting import IdempotencyKey, show, start
 from textcond_service.security import Administrator, Reader, Starter
 
+log = structlog.get_logger("textcond")
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"], route_class=KnownRoute)
 cards = APIRouter(prefix="/v1/models/{model}/filters", tags=["filters"], route_class=KnownRoute)
 negations = APIRouter(prefix="/v1/negations", tags=["analyses"], route_class=KnownRoute)
-Filter = Annotated[int, Path(ge=0, le=100_000, description="Its number, from 0.")]
+
+
+class _Number(Convertor[str]):
+    """Digits: other paths than those of filters stand beside them."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("number", _Number())
+Filter = Annotated[int, Path(ge=0, le=100_000, description="Its number, from 0.", examples=[17])]
 
 
 @router.get("", responses={200: {"model": schemas.Analyses}, **answers(422)})
@@ -45,7 +64,7 @@ async def list_analyses(core: Service, _: Reader, page: Paged) -> Response:
     return await core.io(call)
 
 
-@router.post("", status_code=202, responses={202: {"model": schemas.Job}, **answers(404, 409, 422)})
+@router.post("", status_code=202, responses={202: schemas.STARTED, **answers(404, 409, 422)})
 async def analyze(
     core: Service,
     principal: Starter,
@@ -165,7 +184,7 @@ async def show_sentences(
     core: Service,
     _: Reader,
     id: schemas.JobId,
-    filter: Annotated[int, Query(ge=0, le=100_000)],
+    filter: Annotated[int, Query(ge=0, le=100_000, examples=[17])],
     sign: Annotated[int, Query(ge=-1, le=1, description="1 for the highest, -1 the lowest.")] = 1,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> Response:
@@ -201,7 +220,7 @@ async def show_sentences(
 @router.post(
     "/{id}/negation",
     status_code=202,
-    responses={202: {"model": schemas.Job}, **answers(404, 409, 422)},
+    responses={202: schemas.STARTED, **answers(404, 409, 422)},
 )
 async def find_negation(
     core: Service,
@@ -221,7 +240,7 @@ async def show_negation(core: Service, _: Reader, id: schemas.JobId) -> Response
     return answer(await core.io(partial(read_result, core, id, "negation")))
 
 
-@cards.get("/{filter}", responses={200: {"model": schemas.Card}, **answers(404, 409, 422)})
+@cards.get("/{filter:number}", responses={200: {"model": schemas.Card}, **answers(404, 409, 422)})
 async def show_card(
     core: Service,
     _: Reader,
@@ -333,7 +352,13 @@ def _finished(job: Job) -> Job:
 def _open(core: Core, id: str) -> CorpusConductance:
     with core.database.reading() as session:
         _finished(_job(session, id, "analysis"))
-    return CorpusConductance.open(core.storage.analysis(id))
+    try:
+        return CorpusConductance.open(core.storage.analysis(id))
+    except AnalysisError as error:
+        log.error("analysis cannot be used", id=id, reason=str(error))
+        raise ProblemError(
+            500, "analysis", "The analysis is damaged; delete it and start another."
+        ) from None
 
 
 async def _file(core: Core, id: str, name: str, media_type: str) -> Response:

@@ -45,13 +45,11 @@ async def list_corpora(core: Service, _: Reader, page: Paged) -> Response:
     return await core.io(call)
 
 
-@router.post(
-    "", status_code=201, responses={201: {"model": schemas.CorpusSummary}, **answers(409, 422)}
-)
+@router.post("", status_code=201, responses={201: schemas.UPLOADED, **answers(409, 422)})
 async def upload_corpus(
     core: Service,
     _: Starter,
-    name: Annotated[str, Form(pattern=schemas.NAME)],
+    name: Annotated[str, Form(pattern=schemas.NAME, examples=["my-reviews"])],
     file: UploadFile,
 ) -> Response:
     """Upload a csv, tsv, jsonl or txt file; with labels it can be trained on."""

@@ -48,7 +48,7 @@ async def predict_texts(
 @router.post(
     "/explain",
     responses={
-        200: {"model": schemas.Explanation | schemas.Explanations},
+        200: {"model": schemas.Explanation | schemas.Explanations, **schemas.TAGGED},
         **answers(404, 422),
     },
 )
@@ -75,8 +75,8 @@ async def explain_texts(
 @router.get(
     "/explain",
     responses={
-        200: {"model": schemas.Explanation},
-        304: {"description": "The answer has not changed."},
+        200: {"model": schemas.Explanation, **schemas.TAGGED},
+        304: {"description": "The answer has not changed.", **schemas.TAGGED},
         **answers(404, 422),
     },
 )
@@ -84,7 +84,7 @@ async def explain_text(
     core: Service,
     _: Reader,
     model: schemas.ModelName,
-    text: Annotated[str, Query(min_length=1, max_length=8_000)],
+    text: Annotated[str, Query(min_length=1, max_length=8_000, examples=["this is not good"])],
     target: Annotated[str, Query(max_length=200)] = "margin",
     output: schemas.Output = "logit",
     top: Annotated[int, Query(ge=0, le=100_000)] = 10,
@@ -108,7 +108,7 @@ async def explain_text(
 @router.post(
     "/filters/query",
     tags=["filters"],
-    responses={200: {"model": schemas.FilterMatches}, **answers(404, 422)},
+    responses={200: {"model": schemas.FilterMatches, **schemas.TAGGED}, **answers(404, 422)},
 )
 async def find_filters(
     core: Service, _: Reader, model: schemas.ModelName, body: schemas.FilterQuery

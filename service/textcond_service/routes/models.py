@@ -28,7 +28,7 @@ async def list_models(core: Service, _: Reader, page: Paged) -> Response:
     return answer(page.of(rows[page.offset : page.offset + page.limit], len(rows)))
 
 
-@router.post("", status_code=202, responses={202: {"model": schemas.Job}, **answers(409, 422)})
+@router.post("", status_code=202, responses={202: schemas.STARTED, **answers(409, 422)})
 async def train_model(
     core: Service,
     principal: Starter,

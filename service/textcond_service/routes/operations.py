@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
 from textcond_service import reference
@@ -34,11 +34,19 @@ _LATE_SECONDS = 30.0
 class Health(BaseModel):
     """The process answers."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
     status: str
 
 
 class Readiness(BaseModel):
     """Whether each part that the service needs is there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"ready": True, "parts": {"model": True, "database": True}}],
+        }
+    )
 
     ready: bool
     parts: dict[str, bool]
@@ -67,7 +75,10 @@ async def readyz(core: Service) -> Response:
     "/metrics",
     response_class=Response,
     responses={
-        200: {"content": {"text/plain": {}}, "description": "For Prometheus."},
+        200: {
+            "content": {"text/plain": {"example": 'textcond_jobs{state="queued"} 0.0'}},
+            "description": "For Prometheus.",
+        },
         **answers(),
     },
 )

@@ -24,7 +24,7 @@ router = APIRouter(tags=["rules"], route_class=KnownRoute)
 @router.post(
     "/v1/analyses/{id}/rules",
     status_code=202,
-    responses={202: {"model": schemas.Job}, **answers(404, 409, 422)},
+    responses={202: schemas.STARTED, **answers(404, 409, 422)},
 )
 async def extract_rules(
     core: Service,

@@ -81,7 +81,9 @@ def _operation(
         bodies=[json.dumps(body, ensure_ascii=False, indent=2) for body in bodies]
         if media_type == _JSON
         else [],
-        fields=[field for form in forms[:1] for field in _fields(document, form)],
+        fields=list(
+            {field.name: field for form in forms for field in _fields(document, form)}.values()
+        ),
         answers=[
             Answer(status, answer.get("description", ""), ", ".join(answer.get("content", {})))
             for status, answer in operation["responses"].items()
@@ -118,7 +120,8 @@ def _resolve(document: Mapping[str, Any], schema: Schema) -> Schema:
 
 
 def _forms(document: Mapping[str, Any], schema: Schema) -> list[Schema]:
-    return [_resolve(document, one) for one in schema.get("anyOf", [schema])]
+    forms = schema.get("anyOf") or schema.get("oneOf") or [schema]
+    return [_resolve(document, one) for one in forms]
 
 
 def _fields(document: Mapping[str, Any], schema: Schema) -> list[Parameter]:

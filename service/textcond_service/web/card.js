@@ -33,22 +33,22 @@ export function openCard(model, filter, analysis) {
 }
 
 // Into a place, with its name in a heading; where no corpus is analyzed, with a way to do so.
-export function showCard(place, heading, { model, filter, analysis, signal, open }) {
+export function showCard(place, heading, { model, filter, analysis, signal, open, own = false }) {
   return fill(place, async () => {
     try {
       const card = await get(at(model, filter, analysis), { signal });
       heading.textContent = `Filter ${card.filter}: ${card.name}`;
-      return cardOf(card, model, open);
+      return cardOf(card, model, open, own);
     } catch (error) {
       if (!error.type?.endsWith("no-analysis")) throw error;
-      const again = () => showCard(place, heading, { model, filter, analysis, signal, open });
+      const again = () => showCard(place, heading, { model, filter, analysis, signal, open, own });
       return [problem(error), make("p", {}, "A card tells what a filter does across a corpus. Analyze one:"),
         await analysisForm(signal, again, { model })];
     }
   }, "Reading the corpus…");
 }
 
-function cardOf(card, model, open) {
+function cardOf(card, model, open, own) {
   const lowers = card.polarity === "negative";
   const figures = [
     ["Width", card.width, "words that it sees at once", String],
@@ -62,7 +62,7 @@ function cardOf(card, model, open) {
   ];
   return [
     make("p", { class: "soft" }, `Across ${card.analysis.sentences.toLocaleString("en")} sentences of ${card.analysis.data}. `,
-      make("a", { href: `#filters/${card.filter}?model=${model}` }, "A page of its own")),
+      own ? null : make("a", { href: `#filters/${card.filter}?model=${model}` }, "A page of its own")),
     make("dl", { class: "figures" }, figures.map(([name, value, meaning, shown]) => make("div", {},
       make("dt", {}, name), make("dd", {}, make("b", {}, exact(value, shown(value))), make("small", {}, meaning))))),
     make("h3", {}, "Words that it answers to, by their place in its window"), slots(card),
@@ -82,14 +82,14 @@ function slots({ slots: found }) {
     make("thead", {}, make("tr", {}, make("th", { class: "number", scope: "col" }, "Place"),
       make("th", { scope: "col" }, "Raised by"), make("th", { scope: "col" }, "Lowered by"))),
     make("tbody", {}, found.map((slot, place) => make("tr", {}, make("td", { class: "number" }, String(place + 1)),
-      make("td", {}, words(slot.answers)), make("td", {}, words(slot.switches_off)))))));
+      make("td", { class: "words" }, words(slot.answers)), make("td", { class: "words" }, words(slot.switches_off)))))));
 }
 
 function sentences(card, lowers) {
   if (!card.sentences.length) return make("p", { class: "soft" }, "None: it never pushes that way.");
   const rows = card.sentences.map(({ tokens, window: [start, end], conductance }) => make("tr", {},
     make("td", { class: "number" }, exact(conductance, signed(lowers ? -Math.abs(conductance) : conductance, 3))),
-    make("td", {}, tokens.slice(0, start).join(" "), " ",
+    make("td", { class: "text" }, tokens.slice(0, start).join(" "), " ",
       make("mark", { class: lowers ? "lowers" : null }, tokens.slice(start, end).join(" ")), " ", tokens.slice(end).join(" "))));
   return scroll("Sentences", make("table", {},
     make("thead", {}, make("tr", {}, make("th", { class: "number", scope: "col" }, "Conductance"),

@@ -41,7 +41,7 @@ export async function quantityFields(onchange = () => {}) {
     onchange();
   });
   await list("margin");
-  const fields = [field("Model", model), field("Explain", target), field("As", output)];
+  const fields = [field("Model", model), field("Explain", target, { long: true }), field("As", output)];
   return { fields, choose, model, target, output };
 }
 

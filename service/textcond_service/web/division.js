@@ -36,7 +36,7 @@ async function show(id, signal) {
     get(`${at}/division`, { signal }), get(`${at}/rows`, { signal }),
     request(`${at}/signs`, { signal }).then((answer) => answer.arrayBuffer()),
   ]);
-  const readout = make("p", { class: "readout", role: "status" }, "Move over the map, or focus it and use the arrow keys.");
+  const readout = make("p", { class: "readout", role: "status" }, "Point at the map, or focus it and use the arrow keys.");
   const tell = ({ filter, row, sign }) => readout.replaceChildren(...told(division.roles[filter], sentences.items[row], sign));
   const map = signsMap({
     signs: new Int8Array(signs), filters: division.filter_order, sentences: division.sentence_order,
@@ -47,8 +47,8 @@ async function show(id, signal) {
   return [
     figures(division), make("h2", {}, "The signs of conductance"),
     make("p", {}, `A row is a sentence, a column a filter; like ones stand together. ${left > 0 ? `Drawn at random: ${count(division.rows.length)} of ${count(division.sentences)} sentences. ` : ""}The strips on top tell each filter's polarity and group, those at the left what the model calls each sentence, and its group.`),
-    make("p", { class: "small" }, [["raises", "raises the score"], ["lowers", "lowers it"], ["neither", `within ${fixed(division.threshold)} of zero`]]
-      .flatMap(([name, label]) => [make("span", { class: `key ${name}` }), `${label}\u2003`])),
+    make("p", { class: "legend small" }, [["raises", "raises the score"], ["lowers", "lowers it"], ["neither", `within ${fixed(division.threshold)} of zero`]]
+      .map(([name, label]) => make("span", {}, make("span", { class: `key ${name}` }), label))),
     make("p", { class: "row" }, map.buttons, download("Picture (PNG)", `${at}/division.png`, "division.png")),
     map.canvas, readout,
     make("p", { class: "small soft" }, "Wheel, two fingers or + and − zoom; drag to move; arrow keys move the cursor; click or Enter opens the filter's card; 0 shows all."),

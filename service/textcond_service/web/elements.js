@@ -15,10 +15,10 @@ export function make(tag, attributes = {}, ...children) {
 let fields = 0;
 
 // A control with its label above it.
-export function field(label, control, { hint = "", wide = false } = {}) {
+export function field(label, control, { hint = "", wide = false, long = false } = {}) {
   control.id ||= `field-${++fields}`;
   const shown = make("span", {}, label, hint ? make("small", {}, ` ${hint}`) : null);
-  return make("label", { class: wide ? "field wide" : "field", for: control.id }, shown, control);
+  return make("label", { class: `field${wide ? " wide" : ""}${long ? " long" : ""}`, for: control.id }, shown, control);
 }
 
 export function select(name, choices, chosen) {

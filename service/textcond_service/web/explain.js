@@ -84,17 +84,17 @@ function scale(answers, ...lists) {
   };
 }
 
-function explanation(answer, filters, most) {
+function explanation(answer, filters, most, { table = true } = {}) {
   const card = (filter) => openCard(answer.model, filter);
   return [
     sentence(answer, most.words),
     heads(answer),
     make("p", {}, "The words move the score from ", exact(answer.baseline_score, fixed(answer.baseline_score)),
       " (no words) to ", exact(answer.score, fixed(answer.score)), ". The sentence is called ", make("b", {}, answer.prediction), "."),
-    make("h3", {}, `Tokens by filters`),
-    heatmap(answer, filters, { most: most.cells, open: card, label: `“${answer.text}”` }),
-    make("h3", {}, "What the filters saw"),
-    filterTable(answer, filters, card),
+    make("div", { class: "beside" },
+      make("div", {}, make("h3", {}, "Tokens by filters"),
+        heatmap(answer, filters, { most: most.cells, open: card, label: `“${answer.text}”` })),
+      table ? make("div", {}, make("h3", {}, "What the filters saw"), filterTable(answer, filters, card)) : ""),
   ];
 }
 
@@ -115,7 +115,7 @@ function filterTable(answer, filters, card) {
       make("td", { class: "number" }, link(row.filter, card)),
       make("td", { class: "number" }, String(row.width)),
       make("td", { class: `number ${row.conductance > 0 ? "up" : "down"}` }, exact(row.conductance, signed(row.conductance, 3))),
-      make("td", {}, row.ngram))))));
+      make("td", { class: "words" }, row.ngram))))));
 }
 
 export function link(filter, card) {
@@ -136,7 +136,7 @@ function comparison(answers, top) {
   return [
     legend(answers[0].output),
     make("div", { class: "sides two" }, answers.map((answer, place) =>
-      make("section", { "aria-label": answer.text }, explanation(answer, lists[place], most).slice(0, 5)))),
+      make("section", { "aria-label": answer.text }, explanation(answer, lists[place], most, { table: false })))),
     make("h2", {}, "The filters that differ most"),
     make("p", {}, "From the first sentence to the second the score moves by ",
       exact(answers[1].score - answers[0].score, signed(answers[1].score - answers[0].score)), "; these filters move it most."),
@@ -147,6 +147,6 @@ function comparison(answers, top) {
         make("td", { class: "number" }, link(filter, card)),
         [one.conductance, two.conductance, difference].map((value) =>
           make("td", { class: "number" }, exact(value, signed(value, 3)))),
-        make("td", {}, one.ngram), make("td", {}, two.ngram)))))),
+        make("td", { class: "words" }, one.ngram), make("td", { class: "words" }, two.ngram)))))),
   ];
 }

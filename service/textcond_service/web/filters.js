@@ -59,7 +59,7 @@ export async function open(root, signal) {
       card.replaceChildren(heading, body);
       const model = quantity.model.value;
       const another = (filter) => { location.hash = `#filters/${filter}?model=${model}`; };
-      showCard(body, heading, { model, filter: Number(part), signal, open: another });
+      showCard(body, heading, { model, filter: Number(part), signal, open: another, own: true });
       return;
     }
     if (!query.get("text")) {

@@ -47,8 +47,9 @@ export function sentence({ tokens, token_attributions, unknown }, most) {
 }
 
 export function legend(unit) {
-  return make("p", { class: "small soft" },
-    make("span", { class: "key raises" }), "raises the score  ",
-    make("span", { class: "key lowers" }), `lowers it; in units of the ${unit}`);
+  return make("p", { class: "legend small soft" },
+    make("span", {}, make("span", { class: "key raises" }), "raises the score"),
+    make("span", {}, make("span", { class: "key lowers" }), "lowers it"),
+    make("span", {}, `in units of the ${unit}`));
 }
 

@@ -17,21 +17,21 @@ export async function open(root, signal) {
   const listJobs = () => fill(list, () => jobs(signal, refresh));
   const fillForms = () => Promise.all([
     fill(train, async () => trainForm(await corpusField("Corpus", { labelled: true }), listJobs)),
-    fill(analyze, () => analysisForm(signal, listJobs)),
+    fill(analyze, () => analysisForm(signal, () => {}, { started: listJobs })),
   ]);
   const refreshForms = () => Promise.all([fill(data, () => corpora(refreshForms)), fillForms()]);
 
   root.replaceChildren(make("h1", {}, title),
     make("p", { class: "soft" }, "Models that can be asked, and the work of the service."),
-    make("h2", {}, "Models"), shelf, section("Train a model", train),
-    make("h2", {}, "Corpora"), data, section("Upload a corpus", upload), section("Analyze a corpus", analyze),
-    make("h2", {}, "Jobs"), list);
+    make("h2", {}, "Models"), shelf, section("Train a model", train), section("Analyze a corpus", analyze),
+    make("h2", {}, "Jobs"), list,
+    make("h2", {}, "Corpora"), data, section("Upload a corpus", upload));
   upload.replaceChildren(uploadForm(refreshForms));
   return async () => { await Promise.all([refresh(), fillForms()]); };
 }
 
 function section(name, content) {
-  return make("details", {}, make("summary", {}, name), content);
+  return make("details", { class: "opens" }, make("summary", {}, name), content);
 }
 
 // The newest jobs first; those at work are followed, as far as connections go.

@@ -112,7 +112,7 @@ function setOf({ rules, negators, held_out: check }, id) {
     { label: "Fidelity", number: true, title: "Matches that push the rule's way", value: (rule) => rule.fidelity, show: share("fidelity") },
     { label: "Precision", number: true, title: "Labelled matches whose label is the rule's", value: (rule) => rule.precision, show: share("precision") },
     { label: "Coverage", number: true, title: "Share of the conductance of all strong n-grams", value: (rule) => rule.coverage, show: share("coverage") },
-    { label: "Example", value: (rule) => rule.examples[0] ?? "" },
+    { label: "Example", kind: "text", value: (rule) => rule.examples[0] ?? "" },
   ], rules, { label: "Rules" });
   const words = make("input", { type: "search", spellcheck: "false" }), side = select("", [["0", "either way"], ["1", "up"], ["-1", "down"]], "0");
   const shown = make("p", { role: "status", class: "soft" }, `${count(rules.length)} rules`);
@@ -127,7 +127,7 @@ function setOf({ rules, negators, held_out: check }, id) {
     make("p", {}, negators.length ? `Negators found by their effect: ${negators.join(", ")}. ` : "No negator was found by its effect. ",
       "In a rule a|b is either word, _ any one word, _{0,2} none to two."),
     check ? checkOf(check) : null,
-    make("div", { class: "row" }, make("span", {}, "Download"), files),
+    make("div", { class: "row files" }, make("span", {}, "Download"), files),
     rules.length
       ? make("div", {}, make("div", { class: "fields" }, field("Only rules that contain", words), field("Push the score", side), shown), table.element)
       : make("p", { class: "notice" }, "No pattern of words has the support and the fidelity that were asked for. Lower them under “More options”."),

@@ -1,7 +1,9 @@
 // The shelves of models and corpora, and the forms that add to them.
 import { everything, get, post, request } from "./api.js";
 import { field, fill, form, make, problem, say, submit } from "./elements.js";
-import { count, exact, percent, size, when } from "./numbers.js";
+import { count, exact, fixed, percent, size, when } from "./numbers.js";
+
+const SHARES = /accuracy|unknown|both_right|_(above|below)_/;
 
 export async function models(changed) {
   const found = await everything("/v1/models");
@@ -24,7 +26,7 @@ async function metrics(name) {
     make("dl", { class: "figures" }, figures.map(([label, value]) => make("div", {}, make("dt", {}, label), make("dd", {}, value)))),
     flat.map(([part, values]) => [make("h3", {}, part.replaceAll("_", " ")), make("dl", { class: "figures" },
       Object.entries(values).filter(([, value]) => typeof value === "number").map(([label, value]) => make("div", {},
-        make("dt", {}, label.replaceAll("_", " ")), make("dd", {}, exact(value, Number.isInteger(value) ? count(value) : value <= 1 ? percent(value) : value.toFixed(3))))))]).flat());
+        make("dt", {}, label.replaceAll("_", " ")), make("dd", {}, exact(value, SHARES.test(label) ? percent(value) : Number.isInteger(value) ? count(value) : fixed(value, 3))))))]).flat());
 }
 
 export async function corpora(changed) {
@@ -82,7 +84,7 @@ export function uploadForm(uploaded) {
   const file = make("input", { type: "file", name: "file", required: true, accept: ".csv,.tsv,.jsonl,.txt" });
   const told = make("p", { role: "status" });
   const made = form({}, [
-    make("div", { class: "fields" }, field("Name", name), field("File", file, { hint: "csv, tsv, jsonl or txt; columns text and, to train on, label" }), submit("Upload")), told,
+    make("div", { class: "fields" }, field("Name", name), field("File", file, { hint: "csv, tsv, jsonl or txt; columns text and, to train on, label", wide: true }), submit("Upload")), told,
   ], async (data) => {
     told.textContent = "Uploading…";
     try {

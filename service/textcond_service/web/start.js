@@ -6,8 +6,9 @@ import { count, duration } from "./numbers.js";
 
 const SPLITS = ["dev", "test", "dev+test", "train", "train+dev+test"].map((name) => [name]);
 
-// A form that starts an analysis and follows it; `done` is told the job when it has succeeded.
-export async function analysisForm(signal, done, { model } = {}) {
+// A form that starts an analysis; `done` is told the job when it has succeeded. The form follows
+// it, unless somebody else does who is told when it has `started`.
+export async function analysisForm(signal, done, { model, started } = {}) {
   const quantity = await quantityFields();
   if (model) await quantity.choose(new URLSearchParams({ model }));
   const place = make("div");
@@ -17,7 +18,8 @@ export async function analysisForm(signal, done, { model } = {}) {
     quantity.fields.slice(1), submit("Start the analysis"));
   const made = form({ class: "start" }, fields, async (data) => {
     const job = await post("/v1/analyses", Object.fromEntries(data));
-    place.replaceChildren(progress(job, signal, done));
+    if (started) started(job);
+    else place.replaceChildren(progress(job, signal, done));
   });
   return make("div", {}, made, place);
 }

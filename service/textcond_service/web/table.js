@@ -3,7 +3,7 @@ import { make } from "./elements.js";
 
 const STEP = 100;
 
-// Columns are { label, value(row), show?(row), number?, title? }; `rowClass` and `caption` may be left out.
+// Columns are { label, value(row), show?(row), number?, kind?, title? }; `rowClass` and `caption` may be left out.
 export function sortable(columns, rows, { caption = "", label = "", sort = null } = {}) {
   let shown = rows, visible = STEP, order = sort;  // order is [column, -1 or 1]
   const body = make("tbody");
@@ -15,7 +15,7 @@ export function sortable(columns, rows, { caption = "", label = "", sort = null 
   function draw() {
     const ordered = order ? [...shown].sort(compare) : shown;
     body.replaceChildren(...ordered.slice(0, visible).map((row) => make("tr", {}, columns.map((column) =>
-      make("td", { class: column.number ? "number" : null }, column.show ? column.show(row) : String(column.value(row)))))));
+      make("td", { class: column.number ? "number" : column.kind ?? "words" }, column.show ? column.show(row) : String(column.value(row)))))));
     more.hidden = ordered.length <= visible;
     heads.forEach((head, place) => {
       if (order?.[0] === place) head.setAttribute("aria-sort", order[1] > 0 ? "ascending" : "descending");

@@ -98,10 +98,11 @@ def make_app(settings: Settings) -> FastAPI:
 
 def report_orphans(database: Database, storage: Storage) -> list[str]:
     """Name in the log what the data folder holds and the database does not know."""
+    kept = (*jobs.ACTIVE, jobs.SUCCEEDED)
     with database.reading() as session:
         training = select(Job.model).where(Job.kind == "training", Job.state.in_(jobs.ACTIVE))
         found = storage.orphans(
-            jobs=set(session.scalars(select(Job.id)).all()),
+            jobs=set(session.scalars(select(Job.id).where(Job.state.in_(kept))).all()),
             corpora=set(session.scalars(select(Corpus.file)).all()),
             models=set(session.scalars(training).all()),
         )

@@ -170,9 +170,14 @@ def _alembic(connection: Connection | None) -> Config:
 
 def _engine(settings: Settings) -> Engine:
     if not settings.uses_sqlite:
-        return create_engine(settings.database_address, pool_pre_ping=True, pool_size=10)
+        return create_engine(
+            settings.database_address,
+            pool_pre_ping=True,
+            pool_size=10,
+            connect_args={"connect_timeout": 5},
+        )
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.database_address, connect_args={"timeout": 30})
+    engine = create_engine(settings.database_address, pool_size=40, connect_args={"timeout": 30})
 
     # SQLAlchemy's own recipe: with the driver's transactions off, a write that begins as one
     # waits for its turn; one that began as a read would fail at once.

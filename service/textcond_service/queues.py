@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
 
 from textcond_service.settings import Settings
+from textcond_service.storage import Storage
 
 NAME = "textcond"
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 10
 
 
 def open_queue(settings: Settings) -> Huey:
     """Where `settings.queue` says; huey keeps no results, the database has them."""
-    options = {"results": False, "immediate": False}
+    # Two processes that make the same tables at the same time would disturb each other.
+    with Storage(settings.data).locked("queue"):
+        return _open(settings)
+
+
+def _open(settings: Settings) -> Huey:
+    options: dict[str, Any] = {"results": False, "immediate": False}
     scheme = urlsplit(settings.queue).scheme
     if not settings.queue:
-        settings.data.mkdir(parents=True, exist_ok=True)
         path = settings.data / "queue.sqlite3"
         return SqliteHuey(NAME, filename=str(path), fsync=True, timeout=30, **options)
     if scheme in ("redis", "rediss"):
-        return RedisHuey(NAME, url=settings.queue, **options)
+        return RedisHuey(NAME, connection_pool=_redis(settings.queue), **options)
     if scheme == "postgresql":
-        return PostgresHuey(NAME, dsn=settings.queue, table_prefix="textcond_queue", **options)
+        options |= {"table_prefix": "textcond_queue", "connect_timeout": CONNECT_SECONDS}
+        return PostgresHuey(NAME, dsn=settings.queue, **options)
     raise ValueError(
         f"TEXTCOND_QUEUE begins with {scheme!r}; it can be a postgresql:// or a redis:// address."
+    )
+
+
+def _redis(address: str) -> Any:
+    from redis import ConnectionPool
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    # A request does not wait for a queue that is away: its job's row is enough.
+    return ConnectionPool.from_url(
+        address,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 1),
     )

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+from types import FrameType
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from textcond.errors import TextcondError
-from textcond_service import logs
+from textcond_service import jobs, logs
 from textcond_service.database import Database, has_keys
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
@@ -34,18 +36,21 @@ def serve(settings: Settings, *, web: bool = True, worker: bool = True) -> None:
     if not web:
         run_worker(settings)
         return
+    # uvicorn gives the signal that stopped it to this process again, which has still to wait.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     keeper = _Keeper(settings) if worker else None
     try:
-        _serve_web(settings)
+        _serve_web(settings, keeper)
     finally:
         if keeper is not None:
             keeper.stop()
 
 
 def prepare(settings: Settings) -> None:
-    """Check what is set, and make tables where that is safe; raises `ServiceError`."""
+    """Check what is set, make tables where that is safe, and clean up; raises `ServiceError`."""
     database = prepare_tables(settings)
     try:
+        Storage(settings.data).drop_locks(lambda: jobs.ids_in(database, *jobs.ACTIVE))
         if not settings.is_loopback and not has_keys(database):
             raise ServiceError(
                 f"`host` is {settings.host}, which others can reach, and there is no key; make one "
@@ -63,15 +68,33 @@ def prepare_tables(settings: Settings) -> Database:
     if settings.uses_sqlite:
         with storage.locked("migration", wait=120):
             database.migrate()
-    elif not database.is_current():
+    elif not _is_current(database):
         raise ServiceError(
             "The database's tables are not of this version; run `textcond migrate` once."
         )
     return database
 
 
-def _serve_web(settings: Settings) -> None:
+def _is_current(database: Database) -> bool:
+    try:
+        return database.is_current()
+    except OperationalError as error:
+        reason = " ".join(str(error.orig).split())
+        raise ServiceError(
+            f"The database does not answer ({reason}); check TEXTCOND_DATABASE."
+        ) from error
+
+
+def _serve_web(settings: Settings, keeper: _Keeper | None) -> None:
     from textcond_service.app import make_app
+
+    class Server(uvicorn.Server):
+        """The worker is asked to stop when the web is, not after it."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if keeper is not None:
+                keeper.ask_to_stop()
+            super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
         make_app(settings),
@@ -83,7 +106,7 @@ def _serve_web(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,
     )
-    uvicorn.Server(config).run()
+    Server(config).run()
 
 
 class _Keeper:
@@ -99,16 +122,14 @@ class _Keeper:
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
         """Let the worker finish or hand back its job."""
         self._stopping.set()
+
+    def stop(self) -> None:
+        """The same, and wait for its end."""
+        self._stopping.set()
         self._thread.join()
-        self._child.send_signal(signal.SIGTERM)
-        try:
-            self._child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "textcond", "serve", "--only", "worker"]
@@ -121,3 +142,9 @@ class _Keeper:
             if self._child.poll() is not None:
                 log.warning("the worker ended", code=self._child.returncode)
                 self._child = self._start()
+        self._child.terminate()
+        try:
+            self._child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()

@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,15 +77,39 @@ class Storage:
         return self.models / f"{model}.training.pt"
 
     def drop_job(self, id: str, *, training: str = "") -> None:
-        """Remove what a job that will not go on has left; `training` is the model it trains."""
+        """Remove what a job that will not go on has left; `training` is the model it trains.
+
+        What the system does not let go of stays, and is reported at the next start.
+        """
         shutil.rmtree(self.analysis(id), ignore_errors=True)
         left = [self.result(id), self.result(id).with_name(f".{id}.json.partial")]
         if training:
             state = self.training_state(training)
             left += [state, state.with_name(f".{state.name}.partial")]
-            shutil.rmtree(self.models / f".{training}.partial", ignore_errors=True)
+            partial = self.models / f".{training}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):  # most often there is none; never half of one
+                (self.models / training).rename(partial)
+            shutil.rmtree(partial, ignore_errors=True)
         for path in left:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
+
+    def has_begun(self, id: str, *, training: str = "") -> bool:
+        """Whether an earlier attempt has left something to go on from."""
+        if training:
+            return self.training_state(training).exists()
+        return self.analysis(id).exists()
+
+    def drop_locks(self, active: Callable[[], Collection[str]]) -> None:
+        """Remove the locks of jobs that are over; `active` gives the others."""
+        # Listed before it is asked: no lock is made before its job's row. And none that is over
+        # runs again, so that nobody needs these.
+        found = list((self.root / "locks").glob("job-*.lock"))
+        kept = {f"job-{id}.lock" for id in active()}
+        for path in found:
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
 
     def orphans(
         self, *, jobs: Collection[str], corpora: Collection[str], models: Collection[str]

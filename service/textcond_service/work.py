@@ -21,7 +21,7 @@ from textcond.attribution.explanation import query_filters
 from textcond.corpora.loading import is_file, open_corpus
 from textcond.corpora.pairs import load_pairs
 from textcond.disk import write_whole
-from textcond.errors import AnalysisError, CorpusError
+from textcond.errors import AnalysisError, CorpusError, TrainingError
 from textcond.model import checkpoint
 from textcond.model.building import build_model
 from textcond.model.checkpoint import Model
@@ -50,7 +50,16 @@ class Work:
             "negation": self._find_negation,
             "rules": self._extract_rules,
         }
-        return kinds[job.kind](job, tell)
+        training = job.model if job.kind == "training" else ""
+        has_begun = self.storage.has_begun(job.id, training=training)
+        try:
+            return kinds[job.kind](job, tell)
+        except (TrainingError, AnalysisError):
+            if not has_begun:
+                raise
+            # What the last attempt left may be of another version, or damaged.
+            self.storage.drop_job(job.id, training=training)
+            return kinds[job.kind](job, tell)
 
     def _train(self, job: Job, tell: Tell) -> str:
         name, request = job.model, job.request

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from textcond.disk import sync
 from textcond.errors import ModelError
 from textcond.model.network import Shape, TextCNN, has_finite_weights, has_zero_rows
 from textcond.text.vocabulary import Vocabulary
@@ -116,28 +116,27 @@ def save(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    safetensors.torch.save_file(weights, temporary / WEIGHTS)
-    vocabulary.save(temporary / VOCABULARY)
     config = {
         "format": _FORMAT,
         "shape": asdict(network.shape),
         "outputs": outputs,
         "softmax": softmax,
         **details,
-        "sha256": {file: _sha256(temporary / file) for file in (WEIGHTS, VOCABULARY)},
     }
-    (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-    (temporary / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
-    (temporary / CARD).write_text(card)
     try:
+        # Not save_file, whose error on a full disk is no OSError.
+        (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
+        vocabulary.save(temporary / VOCABULARY)
+        config["sha256"] = {file: _sha256(temporary / file) for file in (WEIGHTS, VOCABULARY)}
+        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        (temporary / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+        (temporary / CARD).write_text(card)
         load(temporary)
-    except ModelError:  # what cannot be loaded replaces nothing
-        shutil.rmtree(temporary)
+        for path in (*temporary.iterdir(), temporary):
+            sync(path)
+    except BaseException:  # what cannot be written or loaded replaces nothing
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
-    for path in temporary.iterdir():
-        path.chmod(0o644)  # safetensors writes for the owner alone
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
     if folder.exists():
         replaced = folder.with_name(f".{folder.name}.replaced")
         shutil.rmtree(replaced, ignore_errors=True)
@@ -146,6 +145,7 @@ def save(
         shutil.rmtree(replaced)
     else:
         temporary.rename(folder)
+    sync(folder.parent)
     return load(folder)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable
@@ -306,4 +307,7 @@ def _restore(run: _Run, checkpoint: Path, identity: str) -> None:
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
-    write_whole(path, lambda at: torch.save(state, at))
+    # Not into the file: on a full disk torch.save raises no OSError that would say so.
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_whole(path, lambda at: at.write_bytes(content.getbuffer()))

@@ -91,12 +91,12 @@ async def cancel_job(core: Service, _: Starter, id: schemas.JobId) -> Response:
 
     def call() -> Job:
         with core.database.writing() as session:
-            known = session.get(Job, id)
-            if known is not None and known.state not in jobs.ACTIVE:
-                raise ProblemError(409, "over", f"The job is {known.state}.")
-            job = jobs.ask_to_cancel(session, id)
-        if job is None:
-            raise not_found("job", id)
+            job = session.get(Job, id, with_for_update=True)
+            if job is None:
+                raise not_found("job", id)
+            if job.state not in jobs.ACTIVE:
+                raise ProblemError(409, "over", f"The job is {job.state}.")
+            jobs.ask_to_cancel(job, core.storage)
         return job
 
     return answer(show(await core.io(call)), 202)

@@ -120,5 +120,8 @@ def _again(session: Session, known: Repeat, digest: str) -> Job:
             "The Idempotency-Key was used for another request; take a new one.",
         )
     job = session.get(Job, known.job)
-    assert job is not None
+    if job is None:
+        raise ProblemError(
+            409, "idempotency-key", "The job of this Idempotency-Key is deleted; take a new one."
+        )
     return job

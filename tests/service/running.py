@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -101,3 +102,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def create_key(data: Path, scope: str) -> str:
+    """A key for a service that is there or will be."""
+    command = [sys.executable, "-m", "textcond", "keys", "create", scope, "--scope", scope]
+    made = subprocess.run(
+        [*command, "--data", str(data), "--json"], capture_output=True, check=True, text=True
+    )
+    return str(json.loads(made.stdout)["key"])

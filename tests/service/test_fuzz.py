@@ -1,0 +1,190 @@
+"""Made-up requests to the whole API, and made-up texts to what reads texts.
+
+TEXTCOND_FUZZ_CASES and TEXTCOND_HOSTILE_TEXTS say how many; a measurement takes 5,000 and 10,000.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from tests.service.running import Running, create_key, running
+
+CASES = int(os.environ.get("TEXTCOND_FUZZ_CASES", "1000"))
+TEXTS = int(os.environ.get("TEXTCOND_HOSTILE_TEXTS", "300"))
+LIMITS = {"threads": 1, "requests_per_minute": 10**9, "max_jobs": 10}
+ANALYSES = 4
+
+# Schemathesis runs every check that it has. What a schema cannot say is told here.
+CONFIGURATION = """
+continue-on-failure = true
+max-stream-events = 1
+request-timeout = 60
+
+[headers]
+Authorization = "Bearer {key}"
+
+[generation]
+database = "none"
+
+# Texts without a known word, targets that the model does not have, corpora that are not there,
+# files that are not csv: all fit the schema, and are refused as 422. 400: a form's boundary
+# stands in its content.
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "304", "400", "404", "409", "422", "429"]
+
+[dictionaries]
+jobs = {{ values = {jobs} }}
+models = {{ values = ["sst"] }}
+corpora = {{ values = {corpora} }}
+texts = {{ values = ["this is not good", "never dull", "the plot hardly makes sense"] }}
+patterns = {{ values = ["not good", "never", "hardly"] }}
+
+[parameters]
+"path.id" = {{ dictionary = "jobs", probability = 0.6 }}
+"path.model" = {{ dictionary = "models", probability = 0.8 }}
+"path.corpus" = {{ dictionary = "corpora", probability = 0.5 }}
+"body.text" = {{ dictionary = "texts", probability = 0.5 }}
+"body.pattern" = {{ dictionary = "patterns", probability = 0.5 }}
+
+# There is no worker here, so that what the cases start does not keep the machine busy.
+[[operations]]
+include-path = "/readyz"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
+"""
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
+    """A service with keys and finished jobs, but without a worker; and its configuration."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    data = folder / "data"
+    key = create_key(data, "admin")
+    headers = {"Authorization": f"Bearer {key}"}
+    with running(data, **LIMITS) as service:
+        service.client.headers.update(headers)
+        corpora = [f"reviews-{number}" for number in range(ANALYSES)]
+        ids = [job for corpus in corpora for job in _fill(service, corpus)]
+    configuration = folder / "schemathesis.toml"
+    configuration.write_text(
+        CONFIGURATION.format(key=key, jobs=json.dumps(ids), corpora=json.dumps(corpora))
+    )
+    with running(data, "--only", "web", **LIMITS) as service:
+        service.client.headers.update(headers)
+        yield service, configuration
+
+
+def test_every_path_keeps_its_word(fuzzed: tuple[Running, Path], tmp_path: Path) -> None:
+    service, configuration = fuzzed
+    document = service.client.get("/openapi.json").json()
+    operations = sum(len(methods) for methods in document["paths"].values())
+    report = tmp_path / "report.json"
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
+        *("run", f"{service.url}/openapi.json", "--checks", "all", "--no-color"),
+        *("--max-examples", str(max(1, CASES // operations)), "--report", "json"),
+        *("--report-json-path", str(report)),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+    told = json.loads(report.read_text())
+    assert told["operations"]["tested"] == operations
+    assert told["test_cases"]["generated"] >= CASES
+    assert told["failures"] == told["errors"] == []
+
+
+_WORDS = st.sampled_from(
+    [
+        *("not", "good", "n't", "can't", "is", "a", "-LRB-", "``", "and\\/or", "'70s", "*****"),
+        *(
+            "",
+            " ",
+            "\t",
+            "\r\n",
+            "\u00a0",
+            "\u3000",
+            "\u200b",
+            "\u200d",
+            "\ufeff",
+            "\x00",
+            "\x1b[2J",
+        ),
+        *("\u202e", "\ud800", "\udfff", "\U0001f469\u200d\U0001f4bb", "\U000e0001", "ﷺ", "İ", "ß"),
+        *("Z\u0351" * 40, "'" * 50, "." * 300, "a" * 5_000, "$" * 1_000, "<unk>", "<pad>", "1e999"),
+    ]
+)
+_SEPARATORS = st.sampled_from(["", " ", "\n", "--", "...", "\u2028"])
+_CHARACTERS = st.characters(codec=None)  # halves of surrogate pairs too
+_TEXTS = st.one_of(
+    st.text(_CHARACTERS, max_size=200),
+    st.builds(str.join, _SEPARATORS, st.lists(_WORDS, max_size=30)),
+    st.builds(lambda word, times: f"{word} " * times, _WORDS, st.integers(0, 3_000)),
+)
+_TARGETS = st.one_of(
+    st.sampled_from(["margin", "positive", "negative", "positive:negative", ":", "a:b"]),
+    st.text(_CHARACTERS, max_size=20),
+)
+
+
+def _hostile(test: Any) -> Any:
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=TEXTS, deadline=None, database=None, suppress_health_check=checks)(
+        test
+    )
+
+
+@_hostile
+@given(text=_TEXTS, target=_TARGETS, output=st.sampled_from(["logit", "probability"]))
+def test_hostile_texts_are_explained_or_refused(
+    fuzzed: tuple[Running, Path], text: str, target: str, output: str
+) -> None:
+    body = {"text": text, "target": target, "output": output}
+    answer = _post(fuzzed[0], "/v1/models/sst/explain", body)
+    if answer.status_code == 200:
+        explained = answer.json()
+        total = explained["score"] - explained["baseline_score"]
+        assert sum(explained["token_attributions"]) == pytest.approx(total, abs=1e-6)
+
+
+@_hostile
+@given(text=_TEXTS, pattern=_TEXTS, target=_TARGETS)
+def test_hostile_patterns_are_found_or_refused(
+    fuzzed: tuple[Running, Path], text: str, pattern: str, target: str
+) -> None:
+    body = {"text": text, "pattern": pattern, "target": target}
+    _post(fuzzed[0], "/v1/models/sst/filters/query", body)
+
+
+def _post(service: Running, path: str, body: dict[str, str]) -> httpx.Response:
+    # In ASCII: half a surrogate pair can be sent as an escape alone.
+    headers = {"Content-Type": "application/json"}
+    answer = service.client.post(path, content=json.dumps(body), headers=headers)
+    assert answer.status_code in (200, 413, 422), answer.text[:500]
+    if answer.status_code != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"]
+    return answer
+
+
+def _fill(service: Running, corpus: str) -> list[str]:
+    """The numbers of an analysis of a small corpus, and of the rules that come from it."""
+    rows = ["text,label", "this is not good,0", "this is good,1", "never dull,1", "so dull,0"]
+    service.client.post(
+        "/v1/corpora", data={"name": corpus}, files={"file": ("a.csv", "\n".join(rows))}
+    )
+    analysis = service.client.post("/v1/analyses", json={"corpus": corpus}).json()["id"]
+    service.finish(analysis)
+    body = {"filters": "all", "share": 1, "support": 1, "fidelity": 0}
+    rules = service.client.post(f"/v1/analyses/{analysis}/rules", json=body).json()["id"]
+    done = service.finish(rules)
+    assert done["state"] == "succeeded", done["error"]
+    return [analysis, rules]

@@ -199,11 +199,14 @@ def test_every_command_has_help(run: Run) -> None:
     assert commands == [
         *("train", "evaluate", "explain", "filters"),
         *("analyze", "division", "negation", "rules", "card", "report", "models"),
+        *("serve", "migrate"),
     ]
     for command in commands:
         code, out, _ = run(command, "--help")
         assert code == 0
         assert f" {command} [OPTIONS]" in out
+    assert run("keys", "create", "--help")[0] == 0
+    assert run("--version")[1].startswith("textcond 0.")
 
 
 def test_one_thread_or_two_make_no_difference(run: Run) -> None:

@@ -338,7 +338,7 @@ def test_report(
         (["analyze", "--data", "PART", "--target", "joy", "--out", "o"], "`target` is 'joy'; this"),
         (["analyze", "--data", "PART", "--output", "odds", "--out", "o"], "`output` is 'odds'; it"),
         (["analyze", "--data", "PART", "--model", "nosuch", "--out", "o"], "no model 'nosuch';"),
-        (["analyze", "--data", "PART", "--out", "PART"], "part.csv: File exists; check the path"),
+        (["analyze", "--data", "PART", "--out", "PART"], "part.csv is not a folder; choose anot"),
         (["analyze", "--data", "imdb", "--split", "all", "--out", "o"], "imdb has train, dev, t"),
         (["division"], "Missing argument 'DIR'."),
         (["division", "none"], "none holds no analysis; `textcond analyze` writes one."),

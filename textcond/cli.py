@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -22,6 +23,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(no_args_is_help=True)
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """What is asked of textcond itself."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        print(f"textcond {version_of('textcond')}")
+        raise typer.Exit
+
+
 for command in (
     models.train,
     models.evaluate,

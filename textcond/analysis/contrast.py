@@ -169,17 +169,24 @@ def respond(query: PatternQuery) -> NegationFilters:
 
 
 def direction_of(model: Model, quantity: Quantity, negated: Side) -> int:
-    """Where the negation of one side moves the score: +1 up, -1 down.
+    """Where the negation of one side moves the score: +1 up, -1 down; raises what `sense_of`
+    does."""
+    sense = sense_of(model, quantity)
+    return -sense if negated == "positive" else sense
 
-    Raises `AnalysisError` for a score that is not about positive and negative.
+
+def sense_of(model: Model, quantity: Quantity) -> int:
+    """+1 if the score rises with what is positive, -1 if it falls: that of the negative head.
+
+    Raises `AnalysisError` for a model that is not about positive and negative.
     """
-    if set(model.outputs) != set(SIDES) or quantity.target not in (MARGIN, *SIDES):
+    if model.outputs != SIDES:
         raise AnalysisError(
-            f"Negation is about positive and negative; the score is {quantity.target!r} of "
-            f"{', '.join(model.outputs)}. Use a sentiment model."
+            f"This is about positive and negative; the model has {', '.join(model.outputs)}. Use "
+            "a sentiment model."
         )
-    down = quantity.target != "negative"
-    return -1 if (negated == "positive") == down else 1
+    positive, negative = quantity.weights
+    return 1 if positive > negative else -1
 
 
 def of_side(model: Model, pairs: Dataset, negated: Side) -> Dataset:

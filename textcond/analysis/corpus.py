@@ -153,7 +153,10 @@ class CorpusConductance:
         quantity = quantity_of(model, target, output)
         check_ready(model)
         manifest = _manifest_of(model, quantity, data)
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise AnalysisError(f"{out} is not a folder; choose another `--out`.") from None
         try:
             with FileLock(out / ".lock", timeout=0):
                 if _is_new(out, manifest):

@@ -45,8 +45,8 @@ class FilterRole:
     """Share of the sentences for which it has a sign."""
     mean: float
     """Of its conductance, in units of the score."""
-    certainty: float
-    """Share of the bootstrap draws of the corpus in which it has this polarity."""
+    certainty: float | None
+    """Share of the bootstrap draws of the corpus in which it has this polarity; None without."""
     cluster: int
     """From 1; 0 for a dead filter."""
 
@@ -59,9 +59,9 @@ class Division:
     threshold: float
     """In units of the score."""
     roles: tuple[FilterRole, ...]
-    stability: float
+    stability: float | None
     """Mean adjusted Rand index between the clusters of the filters and those of bootstrap draws:
-    1 if they are the same, 0 if they agree as chance would."""
+    1 if they are the same, 0 if they agree as chance would; None without draws."""
     rows: Int[np.ndarray, " shown"]
     """The sentences that are clustered."""
     signs: Int[np.ndarray, "shown filters"]
@@ -84,6 +84,7 @@ class Division:
     def summary(self) -> dict[str, Any]:
         """The figures of the whole."""
         purities = [role.purity for role in self.roles if role.purity is not None]
+        certain = [role.certainty for role in self.roles if role.certainty is not None]
         count = {
             polarity: sum(role.polarity == polarity for role in self.roles)
             for polarity in ("positive", "negative", "dead")
@@ -99,7 +100,7 @@ class Division:
             "filter_clusters": max(role.cluster for role in self.roles),
             "sentence_clusters": int(self.sentence_clusters.max()),
             "stability": self.stability,
-            "least_certainty": min(role.certainty for role in self.roles),
+            "least_certainty": min(certain) if certain else None,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +152,9 @@ def divide(
     tree = _tree(signs[:, alive].T)
     names = _clusters(tree, signs[:, alive].T, clusters, generator)
     polarities = polarities_of(signs)
-    certainty, stability = _bootstrap(signs, alive, names, draws, generator, watch)
+    certainty, stability = None, None
+    if draws:
+        certainty, stability = _bootstrap(signs, alive, names, draws, generator, watch)
     cluster_of = dict(zip(alive.tolist(), names.tolist(), strict=True))
     roles = [
         FilterRole(
@@ -161,7 +164,7 @@ def divide(
             purity=purity_of(signs[:, filter]),
             active=float((signs[:, filter] != 0).mean()),
             mean=float(values[:, filter].mean(dtype=np.float64)),
-            certainty=float(certainty[filter]),
+            certainty=None if certainty is None else float(certainty[filter]),
             cluster=int(cluster_of.get(filter, 0)),
         )
         for filter in range(analysis.filters)
@@ -222,7 +225,7 @@ def _bootstrap(
         tree = _tree(drawn[:, alive].T)
         agreement.append(adjusted_rand_score(names, _cut(tree, int(names.max()))))
         watch(draw + 1, draws)
-    return same / max(draws, 1), float(np.mean(agreement)) if agreement else 1.0
+    return same / draws, float(np.mean(agreement))
 
 
 def _tree(points: Int[np.ndarray, "points features"]) -> Tree:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
 
-from textcond.analysis.contrast import encode_rows
+from textcond.analysis.contrast import encode_rows, sense_of
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.mining import candidates, find_negators
 from textcond.analysis.ngrams import NGrams, collect_ngrams
@@ -95,18 +95,18 @@ def extract_rules(
         bias=0.0,
         source=analysis.summary(),
     )
-    return _with_bias(rules, found.texts, analysis.column("score") > 0)
+    return _with_bias(rules, found.texts, found.positive)
 
 
 def _scores_alone(model: Model, analysis: CorpusConductance, found: NGrams) -> dict[str, float]:
-    """How far each word of a skeleton moves the score if it is the whole text."""
+    """How far each word of a skeleton moves the score towards positive if it is the whole text."""
     words = sorted({word for ngram in found.ngrams for _, word in ngram.skeleton})
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
     result = conductance_of_ids(
         model.network, encode_rows(model, [[word] for word in words]), quantity
     )
-    moved = (result.scores - result.baseline_score).tolist()
-    return dict(zip(words, moved, strict=True))
+    moved = sense_of(model, quantity) * (result.scores - result.baseline_score)
+    return dict(zip(words, moved.tolist(), strict=True))
 
 
 def _measure(

@@ -12,7 +12,8 @@ def gold_of_analysis(analysis: CorpusConductance, data_dir: Path | None = None) 
     """The labels of tree nodes where the trees are in `data_dir`, otherwise of sentences."""
     tokens = [sentence.tokens for sentence in analysis.sentences()]
     data, _, split = analysis.manifest.data.partition(" ")
-    if data == "sst" and data_dir is not None:
+    is_treebank = data == "sst" and set(split.split("+")) <= {"train", "dev", "test"}
+    if is_treebank and data_dir is not None:
         return gold_of_trees(split, tokens, data_dir=data_dir)
     positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
     return gold_of_sentences(tokens, positive, negative)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from textcond.analysis.contrast import encode_rows
+from textcond.analysis.contrast import encode_rows, sense_of
 from textcond.analysis.corpus import CorpusConductance, Sentence
 from textcond.analysis.patterns import Match
 from textcond.attribution.conductance import trace_rows
@@ -58,13 +59,18 @@ class NGram:
 
 @dataclass(frozen=True, slots=True)
 class NGrams:
-    """The n-grams of high conductance of a corpus, and what every token gives the score."""
+    """The n-grams of high conductance of a corpus, and what every token gives the score.
+
+    All amounts are turned so that above zero is towards positive, whichever score was analyzed.
+    """
 
     sentences: list[str]
     texts: list[list[str]]
     """The tokens of each sentence, in lower case."""
     by_token: list[list[float]]
     """The conductance of each token of each sentence, all filters together."""
+    positive: Bool[np.ndarray, " texts"]
+    """What the network calls each sentence."""
     ngrams: list[NGram]
     threshold: float
     """Of the absolute conductance, in units of the score."""
@@ -125,9 +131,13 @@ def collect_ngrams(
     sentences = analysis.sentences()
     texts = [[token.lower() for token in sentence.tokens] for sentence in sentences]
     by_token: list[list[float]] = [[] for _ in texts]
+    positive = np.zeros(len(texts), bool)
+    sense = sense_of(model, quantity_of(model, analysis.manifest.target, analysis.manifest.output))
     ngrams = []
-    for row, values, starts in token_values(model, analysis, sentences, watch=watch):
+    for row, given, starts, logits in token_values(model, analysis, sentences, watch=watch):
+        values = sense * given
         by_token[row] = values.sum(axis=1).tolist()
+        positive[row] = logits[0] > logits[1]
         totals = values.sum(axis=0)
         for filter in columns:
             total = float(totals[filter])
@@ -140,7 +150,18 @@ def collect_ngrams(
                 ngrams.append(NGram(row, filter, start, total, words, kept))
     ngrams.sort(key=lambda ngram: (ngram.row, ngram.filter))
     written = [sentence.text for sentence in sentences]
-    return NGrams(written, texts, by_token, ngrams, threshold, share)
+    return NGrams(written, texts, by_token, positive, ngrams, threshold, share)
+
+
+class TokenValues(NamedTuple):
+    """What an analysis does not store of one sentence."""
+
+    place: int
+    """Among the sentences that were asked for."""
+    values: Float[np.ndarray, "tokens filters"]
+    starts: Int[np.ndarray, " filters"]
+    """The first tokens of the winning windows."""
+    logits: Float[np.ndarray, " outputs"]
 
 
 def token_values(
@@ -149,9 +170,8 @@ def token_values(
     sentences: Sequence[Sentence],
     *,
     watch: Callable[[int, int], None] = lambda done, total: None,
-) -> Iterator[tuple[int, Float[np.ndarray, "tokens filters"], Int[np.ndarray, " filters"]]]:
-    """The filter × token matrix of every sentence, which an analysis does not store, and the
-    first tokens of the winning windows; with the sentence's place, in no order.
+) -> Iterator[TokenValues]:
+    """The filter × token matrix of every sentence, computed anew, in no order.
 
     Raises `AnalysisError` if the analysis is of another model.
     """
@@ -164,9 +184,10 @@ def token_values(
         _, lengths = pad([rows[row] for row in batch])
         given = token_scores(trace.words, trace.windows.starts, lengths)
         values = (given * trace.integrals.flow[:, None, :]).numpy()  # (batch, length, filters)
-        starts = trace.windows.starts.numpy()
+        starts, logits = trace.windows.starts.numpy(), trace.integrals.logits.numpy()
         for place, row in enumerate(batch):
-            yield row, values[place, : len(sentences[row].tokens)], starts[place]
+            length = len(sentences[row].tokens)
+            yield TokenValues(row, values[place, :length], starts[place], logits[place])
         done += len(batch)
         watch(done, len(rows))
 

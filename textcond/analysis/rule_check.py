@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from textcond.analysis.contrast import sense_of
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.ngrams import token_values
 from textcond.analysis.patterns import Index
 from textcond.analysis.rules import RuleSet
+from textcond.attribution.quantity import quantity_of
 from textcond.corpora.gold import Gold
 from textcond.model.checkpoint import Model
 
@@ -64,9 +66,11 @@ def check_rules(
     """
     sentences = analysis.sentences()
     index = Index(sentence.tokens for sentence in sentences)
-    by_token = {
-        row: values.sum(axis=1) for row, values, _ in token_values(model, analysis, sentences)
-    }
+    sense = sense_of(model, quantity_of(model, analysis.manifest.target, analysis.manifest.output))
+    by_token, network = {}, np.zeros(len(sentences), bool)
+    for row, values, _, logits in token_values(model, analysis, sentences):
+        by_token[row] = sense * values.sum(axis=1)
+        network[row] = logits[0] > logits[1]
     right, labels = [], []
     for rule in rules.rules:
         for match in index.find(rule.pattern):
@@ -76,7 +80,6 @@ def check_rules(
             if label is not None:
                 labels.append(rule.sign * label)
     polar = [label for label in labels if label]
-    network = analysis.column("score") > 0
     wanted = analysis.column("positive")
     labelled = wanted + analysis.column("negative") == 1
 

@@ -17,13 +17,14 @@ from textcond.analysis.patterns import Index, Match, Pattern
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern that pushes the score one way, and how well it does on the corpus it is from."""
+    """A pattern that pushes one way, and how well it does on the corpus it is from."""
 
     pattern: Pattern
     sign: int
-    """+1 up, -1 down."""
+    """+1 towards positive, -1 towards negative, whichever score was analyzed."""
     weight: float
-    """The mean conductance of its matches' words, all filters together, in units of the score."""
+    """The mean conductance of its matches' words towards positive, all filters together, in units
+    of the score."""
     support: int
     """Matches in the corpus."""
     sentences: int

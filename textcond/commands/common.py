@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,8 @@ Target = Annotated[
 ]
 Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-Top = Annotated[int, typer.Option(min=0, help="How many filters to show; 0 for all.")]
+Top = Annotated[int, typer.Option(min=0, help="How many filters; 0 for all.")]
+Shown = Annotated[int, typer.Option("--top", min=0, help="How many rows to show; 0 for all.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="SST: the folder of trees, or trainDevTestTrees_PTB.zip.")
 ]
@@ -70,8 +72,14 @@ def console(*, stderr: bool = False) -> Console:
 
 def check_place(file: Path | None) -> None:
     """Refuse a file that could not be written, before the work that it is for."""
-    if file is not None and not file.parent.is_dir():
+    if file is None:
+        return
+    if file.is_dir():
+        raise AnalysisError(f"{file} is a folder; give the name of a file.")
+    if not file.parent.is_dir():
         raise AnalysisError(f"There is no folder {file.parent}; make it, or choose another file.")
+    if not os.access(file.parent, os.W_OK):
+        raise AnalysisError(f"Nothing can be written to {file.parent}; choose another file.")
 
 
 def choose_part(data: str, split: str | None, default: str) -> str | None:

@@ -15,8 +15,8 @@ from textcond.commands.common import (
     ModelName,
     Output,
     Seed,
+    Shown,
     Target,
-    Top,
     check_place,
     choose_part,
     console,
@@ -44,7 +44,8 @@ def analyze(
     data: Annotated[
         str,
         typer.Option(
-            help="sst, rotten-tomatoes, imdb, imdb-sentences, or a csv, tsv, jsonl or txt file."
+            help="sst, sst-phrases, rotten-tomatoes, imdb, imdb-sentences, or a csv, tsv, jsonl or "
+            "txt file."
         ),
     ] = "sst",
     split: Annotated[
@@ -137,7 +138,7 @@ def negation(
     draws: Annotated[int, typer.Option(min=1, help="Of other filters to ablate.")] = 100,
     sentences: Annotated[int, typer.Option(min=1, help="To retrieve for each side.")] = 50,
     seed: Seed = 0,
-    top: Top = 10,
+    top: Shown = 10,
     as_json: AsJson = False,
 ) -> None:
     """The filters that handle negation, what ablating them does, and where they fire."""
@@ -151,6 +152,7 @@ def negation(
     if (text is None) != (pattern is None):
         raise PatternError("`text` and `pattern` go together; give both or neither.")
     analysis = CorpusConductance.open(folder)
+    _note_labels(analysis, data_dir)
     loaded = load(model)
     named = _named_pairs(pairs, data_dir)
     found, held_out = load_pairs(named, data_dir=data_dir, seed=seed)
@@ -195,7 +197,7 @@ def rules(
     form: Annotated[
         str, typer.Option("--format", help="Of the file: json, csv or spacy.")
     ] = "json",
-    top: Top = 20,
+    top: Shown = 20,
     as_json: AsJson = False,
 ) -> None:
     """Rules: which words, in which order, push the score which way."""
@@ -213,6 +215,7 @@ def rules(
     check_place(file)
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
+    _note_labels(analysis, data_dir)
     loaded = load(model)
     if other is not None:
         other.check_model(loaded)
@@ -286,9 +289,11 @@ def report(
     from textcond.report.page import render, study
     from textcond.report.progress import staged_progress
 
-    check_place(file)
     analysis = CorpusConductance.open(folder)
+    place = file or folder / "report.html"
+    check_place(place)
     other = None if held_out is None else CorpusConductance.open(held_out)
+    _note_labels(analysis, data_dir)
     loaded = load(model)
     if other is not None:
         other.check_model(loaded)
@@ -306,7 +311,6 @@ def report(
                 watch=watch,
             )
         )
-    place = file or folder / "report.html"
     write_whole(place, lambda path: path.write_text(page, encoding="utf-8"))
     console().print(f"The report is in {place}.")
 
@@ -334,6 +338,15 @@ def _filters(
         raise AnalysisError(
             f"`filters` is {filters!r}; it can be all, negation, or numbers like 12,200."
         ) from None
+
+
+def _note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
+    """Say what the labels are where they could be better."""
+    if analysis.manifest.data.startswith("sst ") and data_dir is None:
+        note = (
+            "Without --data-dir, labels are those of sentences, and pairs are of rotten-tomatoes."
+        )
+        console(stderr=True).print(note)
 
 
 def _named_pairs(pairs: str | None, data_dir: Path | None) -> str:

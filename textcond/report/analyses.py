@@ -71,7 +71,9 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
                 str(sentence.filter),
                 _marked(sentence.tokens, sentence.window),
             )
-        shown = f"{len(retrieval.sentences)} sentences where they push most"
+        count = len(retrieval.sentences)
+        first = f" (the first {top})" if 0 < top < count else ""
+        shown = f"{count} sentences where they push most{first}"
         parts += [
             Text(title, style="bold"),
             table,
@@ -131,12 +133,14 @@ def card_view(card: FilterCard) -> RenderableType:
     for sentence in card.sentences:
         marked = _marked(sentence.tokens, sentence.window)
         sentences.add_row(f"{sign * sentence.conductance:+.3f}", marked)
+    rarely = Text("No known word stands three times in the analysis.", style="dim")
+    nowhere = Text("It pushes in no sentence of the analysis.", style="dim")
     return Group(
         figures_view(f"Filter {card.filter}: {card.name}", card_figures(card)),
         "",
-        slots,
+        slots if any(slot.answers for slot in card.slots) else rarely,
         "",
-        sentences,
+        sentences if card.sentences else nowhere,
     )
 
 

@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from textcond.analysis.causes import CausalCheck
 from textcond.analysis.division import Division
 from textcond.analysis.rule_check import RuleCheck
+from textcond.attribution.quantity import MARGIN
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 
@@ -31,7 +32,7 @@ def division_figure(division: Division) -> Figure:
     """The signs of conductance, sentences by filters, both ordered by their clusters.
 
     As figure 3 of Dhamdhere et al. 2018; the bars beside it tell the clusters, the filters'
-    polarity, and whether the network calls the sentence positive.
+    polarity, and whether the score is above its middle.
     """
     signs = pd.DataFrame(division.signs)
     clusters = sns.color_palette("Dark2", 8)  # no blue and no red
@@ -45,9 +46,12 @@ def division_figure(division: Division) -> Figure:
         }
     )
     scores = division.analysis.column("score")[division.rows]
+    manifest = division.analysis.manifest
+    single = manifest.target != MARGIN and ":" not in manifest.target
+    middle = 0.5 if single and manifest.output == "probability" else 0.0
     rows = pd.DataFrame(
         {
-            "score": [BLUE if score > 0 else RED for score in scores],
+            "score": [BLUE if score > middle else RED for score in scores],
             "cluster": [clusters[(c - 1) % 8] for c in division.sentence_clusters.tolist()],
         }
     )

@@ -25,18 +25,23 @@ app = typer.Typer(
 )
 
 
-@app.callback(no_args_is_help=True)
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"textcond {version('textcond')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
 def about(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """What is asked of textcond itself."""
-    if version:
-        from importlib.metadata import version as version_of
-
-        print(f"textcond {version_of('textcond')}")
-        raise typer.Exit
 
 
 for command in (

@@ -35,15 +35,16 @@ class Runner:
     """Takes a job by its number and sees it to an end."""
 
     def __init__(self, settings: Settings, database: Database, storage: Storage) -> None:
-        self.settings, self.database, self.storage = settings, database, storage
-        self._perform: Perform | None = None
+        from textcond_service.work import Work  # torch, which not every command needs
+
+        self.database, self.storage = database, storage
+        self.perform: Perform = Work(settings, database, storage).perform
 
     def run(self, id: str) -> None:
         """Nothing happens if the job is another's, or over.
 
         Raises SystemExit if the job was interrupted: this process should work no more.
         """
-        perform = self._work()  # its imports take seconds, in which no job is claimed yet
         token = secrets.token_hex(16)
         with Interruption() as interruption, self.storage.locked(jobs.lock_name(id), wait=0) as own:
             job = _patiently(lambda: jobs.claim(self.database, id, token)) if own else None
@@ -51,14 +52,14 @@ class Runner:
                 return
             with structlog.contextvars.bound_contextvars(job=id, kind=job.kind):
                 log.info("job started", attempt=job.attempts)
-                self._see_through(perform, job, interruption)
+                self._see_through(job, interruption)
 
-    def _see_through(self, perform: Perform, job: Job, interruption: Interruption) -> None:
+    def _see_through(self, job: Job, interruption: Interruption) -> None:
         state, values = jobs.FAILED, {}
         pulse = _Pulse(self.database, job, interruption)
         try:
             with pulse.beating(), interruption.allowed():
-                result = perform(job, pulse.tell)
+                result = self.perform(job, pulse.tell)
             state, values = jobs.SUCCEEDED, {"result": result, **_full(pulse.progress)}
         except KeyboardInterrupt:
             state = _patiently(lambda: jobs.hand_back(self.database, self.storage, job))
@@ -73,20 +74,13 @@ class Runner:
         state = _patiently(lambda: jobs.end(self.database, self.storage, job, state, **values))
         log.info("job ended", state=state)
 
-    def _work(self) -> Perform:
-        # torch is imported by the process that works, never by one that forks.
-        if self._perform is None:
-            from textcond_service.work import Work
-
-            self._perform = Work(self.settings, self.database, self.storage).perform
-        return self._perform
-
     def _problem(self, error: TextcondError | OSError) -> dict[str, str]:
         if isinstance(error, OSError):
+            reason = os.strerror(error.errno) if error.errno else str(error)
             return {
                 "title": "File system",
-                "detail": f"{error.strerror or error}: what the job had done is removed; check the "
-                "disk and ask again.",
+                "detail": f"{reason}: what the job had done is removed; check the disk, then ask "
+                "again.",
             }
         detail = str(error).replace(f"{self.storage.root}/", "")
         return {"title": type(error).__name__.removesuffix("Error"), "detail": detail}

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import structlog
@@ -116,6 +117,9 @@ class TextcondConsumer(Consumer):  # type: ignore[misc]
 def run_worker(settings: Settings) -> None:
     """Work until asked to stop."""
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
+    # Before the processes fork: each starts at once then, and they share the memory. Nothing is
+    # computed here, for threads do not outlive a fork.
+    import_module("textcond_service.work")
     storage = Storage(settings.data)
     storage.prepare()
     database, queue = Database(settings), open_queue(settings)

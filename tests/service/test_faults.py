@@ -1,0 +1,336 @@
+"""Processes killed, servers restarted, disks full, clocks moved: nothing is lost or done twice.
+
+Each as often as TEXTCOND_FAULTS says, at random moments.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from textcond_service import jobs
+from textcond_service.database import Database, Job
+from textcond_service.queues import open_queue
+from textcond_service.settings import Settings
+from textcond_service.storage import Storage
+from textcond_service.worker import ALIVE, make_task, sweep
+
+from tests.service.backends import (
+    FAULTS,
+    digests,
+    kill_worker,
+    left_over,
+    logged,
+    migrate,
+    own_postgres,
+    own_redis,
+    submit,
+    succeed,
+    train,
+    until_at,
+    upload,
+)
+from tests.service.running import Running, running, until
+
+RANDOM = random.Random(5)
+SHARDS = 3 if FAULTS <= 2 else 5
+YEAR = 365 * 86_400.0
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("faults") / "data", threads=1) as started:
+        upload(started, "reviews", 400)
+        yield started
+
+
+def test_training_survives_its_worker(service: Running) -> None:
+    succeed(service, train(service, "warm", epochs=1))
+    calm = succeed(service, train(service, "calm"))
+    killed = kill_at_random(service, lambda number: train(service, f"killed{number}"), calm)
+    hashes = {service.client.get(job["result"]).json()["hash"] for job in (calm, *killed)}
+    assert len(hashes) == 1
+    assert left_over(service) == []
+
+
+def test_an_analysis_survives_its_worker(service: Running) -> None:
+    upload(service, "many", 1_024 * SHARDS - 500)
+    request = {"model": "sst", "corpus": "many"}
+    calm = succeed(service, submit(service, "/v1/analyses", request))
+    killed = kill_at_random(service, lambda _: submit(service, "/v1/analyses", request), calm)
+    folder = service.data / "analyses"
+    whole = digests(folder / calm["id"])
+    assert len([name for name in whole if name.endswith(".parquet")]) == SHARDS
+    assert all(digests(folder / job["id"]) == whole for job in killed)
+    assert left_over(service) == []
+
+
+def kill_at_random(
+    service: Running, start: Callable[[int], str], calm: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Jobs whose worker was killed once at a random moment, a third of the time with its parent."""
+    ended: list[dict[str, Any]] = []
+    lasts = calm["finished"] - calm["started"]
+    while len(ended) < FAULTS:
+        id = start(len(ended))
+        until_at(service, id, 0)
+        time.sleep(RANDOM.uniform(0, lasts))
+        killed = kill_worker(service, id, consumer=len(ended) % 3 == 2)
+        job = succeed(service, id)
+        if killed and job["attempts"] + len(logged_of(service, id, "job interrupted")) > 1:
+            ended.append(job)
+        elif service.client.get(f"/v1/models/{job['model']}").json().get("ships") is False:
+            assert service.client.delete(job["result"]).status_code == 204
+    return ended
+
+
+def logged_of(service: Running, id: str, event: str) -> list[dict[str, Any]]:
+    return [record for record in logged(service, event) if record.get("job") == id]
+
+
+class Load:
+    """Clients that explain, and others that start jobs and ask again until they are answered."""
+
+    def __init__(self, service: Running) -> None:
+        self.service = service
+        self.started: dict[str, str] = {}
+        """The job of each Idempotency-Key."""
+        self.explained = 0
+        self.odd: list[str] = []
+        """Answers that are neither the wanted ones nor `try again`."""
+        self._stop = threading.Event()
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        calls = (self._explain, self._explain, self._start, self._start)
+        threads = [threading.Thread(target=self._repeat, args=(call,)) for call in calls]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _repeat(self, call: Callable[[httpx.Client], None]) -> None:
+        with httpx.Client(base_url=self.service.url, timeout=60) as client:
+            while not self._stop.wait(0.2):
+                call(client)
+
+    def _explain(self, client: httpx.Client) -> None:
+        if self._post(client, "/v1/models/sst/explain", {"text": "this is not good"}, 200):
+            self.explained += 1
+
+    def _start(self, client: httpx.Client) -> None:
+        key, request = uuid.uuid4().hex, {"model": "sst", "corpus": "one"}
+        answer = None
+        while answer is None:
+            answer = self._post(client, "/v1/analyses", request, 202, {"Idempotency-Key": key})
+        self.started[key] = answer["id"]
+
+    def _post(
+        self,
+        client: httpx.Client,
+        path: str,
+        body: dict[str, Any],
+        wanted: int,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        try:
+            answer = client.post(path, json=body, headers=headers)
+        except httpx.TransportError:
+            time.sleep(0.1)
+            return None
+        if answer.status_code == wanted:
+            return dict(answer.json())
+        if answer.status_code not in (429, 503):
+            self.odd.append(f"{path}: {answer.status_code} {answer.text}")
+        time.sleep(0.1)
+        return None
+
+
+def check_load(service: Running, disturb: Callable[[], None]) -> None:
+    """Every job that was answered is there and ends, and no request made two."""
+    upload(service, "one", 1)
+    load = Load(service)
+    with load.going_on():
+        for _ in range(FAULTS):
+            time.sleep(RANDOM.uniform(0.5, 2))
+            disturb()
+        until(service.is_ready)
+        before = load.explained
+        until(lambda: load.explained > before)
+    for id in load.started.values():
+        succeed(service, id)
+    total = service.client.get("/v1/jobs", params={"limit": 1}).json()["total"]
+    assert total == len(set(load.started.values())) == len(load.started)
+    assert load.odd == []
+    assert left_over(service) == []
+    print(f"{FAULTS} times; {total} jobs, {load.explained} explanations")
+
+
+def test_the_web_process_is_killed_under_load(tmp_path: Path) -> None:
+    with running(tmp_path / "data", threads=1) as service:
+
+        def disturb() -> None:
+            service.kill()
+            service.start()
+
+        check_load(service, disturb)
+
+
+def test_postgresql_is_restarted_under_load(tmp_path: Path) -> None:
+    with own_postgres() as server:
+        migrate(server.address)
+        both = {"database": server.address, "queue": server.address}
+        with running(tmp_path / "data", threads=1, **both) as service:
+            check_load(service, server.restart)
+
+
+def test_redis_is_restarted_under_load(tmp_path: Path) -> None:
+    with (
+        own_redis() as server,
+        running(tmp_path / "data", threads=1, queue=server.address) as service,
+    ):
+        check_load(service, server.restart)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """At the first checkpoint, at a later one, at the model itself, and in an analysis."""
+    data = tmp_path / "data"
+    with (
+        small_disk(data / "models", "300m"),
+        small_disk(data / "analyses", "600k"),
+        running(data, threads=1) as service,
+    ):
+        upload(service, "reviews", 400)
+        upload(service, "many", 2_100)
+        state = data / "models" / "measured.training.pt"
+        id = train(service, "measured", epochs=900)
+        until(state.exists)
+        size = state.stat().st_size
+        service.client.delete(f"/v1/jobs/{id}")
+        service.finish(id)
+        cases = {"first": (0.5, 8), "later": (1.5, 8), "model": (1.1, 1)}
+        for name, (share, epochs) in cases.items():
+            remount(data / "models", f"{int(share * size)}")
+            check_full(service, train(service, name, epochs=epochs))
+            assert list((data / "models").iterdir()) == []
+        check_full(service, submit(service, "/v1/analyses", {"model": "sst", "corpus": "many"}))
+        assert list((data / "analyses").iterdir()) == []
+        remount(data / "models", "300m")
+        succeed(service, train(service, "first"))
+        assert left_over(service) == []
+
+
+def check_full(service: Running, id: str) -> None:
+    job = service.finish(id)
+    assert (job["state"], job["attempts"]) == ("failed", 1)
+    assert job["error"]["title"] == "File system"
+    assert job["error"]["detail"].startswith("No space left on device: ")
+    assert "\n" not in job["error"]["detail"]
+    text = {"text": "this is not good"}
+    assert service.client.post("/v1/models/sst/explain", json=text).status_code == 200
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.getuid() or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("A file system cannot be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def remount(folder: Path, size: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("shift", [-40 * YEAR, 40 * YEAR])
+def test_no_clock_is_asked_who_works(tmp_path: Path, shift: float) -> None:
+    """Rows and files of other times: a job is taken once, and given back when its lock is free."""
+    settings, storage = Settings(data=tmp_path), Storage(tmp_path)
+    storage.prepare()
+    database, queue = Database(settings), open_queue(settings)
+    database.migrate()
+    enqueue = make_task(queue, settings, storage)
+    with database.writing() as session:
+        id = jobs.add(session, "rules", {}, model="sst").id
+    assert sweep(database, queue, storage, enqueue) == [id]
+    with storage.locked(jobs.lock_name(id)):
+        assert jobs.claim(database, id, "mine") is not None
+        move_times(database, id, shift)
+        os.utime(tmp_path / ALIVE, (time.time() + shift,) * 2)
+        assert jobs.claim(database, id, "another's") is None
+        assert jobs.claim(database, id, "mine") is not None
+        sweep(database, queue, storage, enqueue)
+        assert jobs.ids_in(database, jobs.RUNNING) == [id]
+    for _ in range(3):
+        sweep(database, queue, storage, enqueue)
+    assert jobs.ids_in(database, jobs.QUEUED) == [id]
+    assert [task.args for task in queue.pending()] == [(id,)]
+    with database.reading() as session:
+        job = session.get_one(Job, id)
+    assert job.attempts == 1
+    assert jobs.end(database, storage, job, jobs.SUCCEEDED) == "queued"  # it is nobody's now
+    queue.storage.close()
+    database.close()
+
+
+def move_times(database: Database, id: str, seconds: float) -> None:
+    with database.writing() as session:
+        job = session.get_one(Job, id)
+        for name in ("created", "started", "heartbeat"):
+            setattr(job, name, getattr(job, name) + seconds)
+
+
+def test_the_clock_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a library between the service and the system's clock."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not libraries:
+        pytest.skip("libfaketime is not installed")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    monkeypatch.setenv("LD_PRELOAD", str(libraries[0]))
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock))
+    for name in ("FAKETIME_CACHE_DURATION", "FAKETIME_DONT_FAKE_MONOTONIC"):
+        monkeypatch.setenv(name, "1")
+    with running(tmp_path / "data", threads=1) as service:
+        upload(service, "reviews", 400)
+        upload(service, "one", 1)
+        calm = succeed(service, train(service, "calm"))
+        for number in range(FAULTS):
+            ids = [train(service, f"moved{number}")]
+            key = {"Idempotency-Key": f"key-{number}"}
+            request = {"model": "sst", "corpus": "one"}
+            until_at(service, ids[0], 20)
+            for shift in ("+400d", "-400d"):
+                clock.write_text(shift)
+                ids.append(submit(service, "/v1/analyses", request, **key))
+                time.sleep(RANDOM.uniform(1, 2))
+            assert ids[1] == ids[2]
+            assert {succeed(service, id)["attempts"] for id in ids} == {1}
+        killed = train(service, "killed")
+        until_at(service, killed, 20)
+        assert kill_worker(service, killed)
+        assert succeed(service, killed)["attempts"] == 2
+        names = ["calm", "killed", *(f"moved{number}" for number in range(FAULTS))]
+        assert {service.client.get(f"/v1/models/{name}").json()["hash"] for name in names} == {
+            service.client.get(calm["result"]).json()["hash"]
+        }
+        assert len(logged(service, "job started")) == 3 + 2 * FAULTS
+        assert left_over(service) == []

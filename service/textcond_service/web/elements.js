@@ -17,8 +17,10 @@ let fields = 0;
 // A control with its label above it.
 export function field(label, control, { hint = "", wide = false, long = false } = {}) {
   control.id ||= `field-${++fields}`;
-  const shown = make("span", {}, label, hint ? make("small", {}, ` ${hint}`) : null);
-  return make("label", { class: `field${wide ? " wide" : ""}${long ? " long" : ""}`, for: control.id }, shown, control);
+  const told = hint ? make("small", { id: `${control.id}-hint` }, hint) : null;
+  if (told) control.setAttribute("aria-describedby", told.id);
+  return make("div", { class: `field${wide ? " wide" : ""}${long ? " long" : ""}` },
+    make("div", {}, make("label", { for: control.id }, label), told ? " " : null, told), control);
 }
 
 export function select(name, choices, chosen) {

@@ -53,14 +53,14 @@ export async function open(root, signal) {
     make("p", { class: "soft" }, "Which filters, fed by which words, made the model say it."),
     asked, results);
   return async ({ query }) => {
+    await quantity.choose(query);
     if (!query.get("text")) {
       results.replaceChildren(examples(go));
       return;
     }
-    await quantity.choose(query);
     text.value = query.get("text");
     other.value = query.get("other") ?? "";
-    if (HOW_MANY.flat().includes(query.get("top"))) top.value = query.get("top");
+    top.value = HOW_MANY.flat().includes(query.get("top")) ? query.get("top") : "10";
     await show({
       text: text.value, other: other.value, top: top.value,
       model: quantity.model.value, target: quantity.target.value, output: quantity.output.value,
@@ -92,9 +92,9 @@ function explanation(answer, filters, most, { table = true } = {}) {
     make("p", {}, "The words move the score from ", exact(answer.baseline_score, fixed(answer.baseline_score)),
       " (no words) to ", exact(answer.score, fixed(answer.score)), ". The sentence is called ", make("b", {}, answer.prediction), "."),
     make("div", { class: "beside" },
-      make("div", {}, make("h3", {}, "Tokens by filters"),
+      make("div", {}, make("h2", {}, "Tokens by filters"),
         heatmap(answer, filters, { most: most.cells, open: card, label: `“${answer.text}”` })),
-      table ? make("div", {}, make("h3", {}, "What the filters saw"), filterTable(answer, filters, card)) : ""),
+      table ? make("div", {}, make("h2", {}, "What the filters saw"), filterTable(answer, filters, card)) : ""),
   ];
 }
 

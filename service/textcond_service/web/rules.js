@@ -3,7 +3,7 @@ import { download, everything, get, post } from "./api.js";
 import { analysisField, corpusField, finishedAnalyses, nameOf } from "./choices.js";
 import { field, fill, form, make, say, select, submit } from "./elements.js";
 import { count, exact, fixed, percent, signed, when } from "./numbers.js";
-import { analysisForm, progress } from "./start.js";
+import { analysisForm, progress, state } from "./start.js";
 import { sortable } from "./table.js";
 
 export const title = "Rules";
@@ -40,7 +40,14 @@ export async function open(root, signal) {
           await analysisForm(signal, (job) => go(job.id))];
       });
       const id = part || analyses[0]?.id;
-      if (!id) return;
+      if (!analyses.some((one) => one.id === id)) {
+        chosen = "";
+        extract.replaceChildren();
+        results.replaceChildren();
+        // Why it is not among them, in the service's words.
+        if (id) await fill(results, async () => state(await get(`/v1/analyses/${id}`, { signal })));
+        return;
+      }
       if (id !== chosen) await choose(id);
     }
     await fill(results, () => sets(chosen, query.get("set"), go, signal));

@@ -49,7 +49,7 @@ export function state(job) {
   const shown = job.cancelling ? "cancelling" : job.state;
   return make("p", { class: "row" },
     make("span", { class: `state ${job.state}` }, shown),
-    make("span", {}, `${job.kind}${job.model ? ` · ${job.model}` : ""}${job.corpus ? ` · ${job.corpus}` : ""}`));
+    make("span", {}, `${job.kind ?? "analysis"}${job.model ? ` · ${job.model}` : ""}${job.corpus ? ` · ${job.corpus}` : ""}`));
 }
 
 // Bar, message and the way to cancel, while it runs; the error, if it failed.

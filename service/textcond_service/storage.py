@@ -5,6 +5,8 @@ corpora/            uploaded files
 analyses/ID/        the shards of an analysis, with division.json and division.png
 results/ID.json     negation filters and rules
 locks/              files that a process holds while it works; a dead process holds none
+
+All processes of one service share it, on a file system that knows flock.
 """
 
 from __future__ import annotations

@@ -87,6 +87,16 @@ def test_a_key_starts_one_job(served: Running) -> None:
     assert start("new", "once").status_code == 409  # the name is taken
 
 
+def test_a_key_outlives_its_job(served: Running) -> None:
+    key = {"Idempotency-Key": "gone"}
+    request = {"model": "sst", "corpus": "reviews"}
+    job = succeed(served, submit(served, "/v1/analyses", request, **key))
+    assert served.client.delete(job["result"]).status_code == 204
+    assert left_over(served) == []
+    again = served.client.post("/v1/analyses", json=request, headers=key)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:textcond:idempotency-key")
+
+
 def test_a_model_in_use_stays(served: Running) -> None:
     succeed(served, train(served, "wanted", epochs=1))
     analysis = submit(served, "/v1/analyses", {"model": "wanted", "corpus": "reviews"})

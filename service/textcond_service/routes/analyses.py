@@ -108,9 +108,13 @@ async def delete_analysis(core: Service, _: Administrator, id: schemas.JobId) ->
 
     def call() -> None:
         with core.database.writing() as session:
-            row = _job(session, id, "analysis")
+            row = _job(session, id, "analysis", lock=True)
             made = session.scalars(select(Job).where(Job.analysis == id)).all()
-            if any(job.state in jobs.ACTIVE for job in (row, *made)):
+            measured_on = jobs.active().where(Job.request["held_out"].as_string() == id)
+            if (
+                any(job.state in jobs.ACTIVE for job in (row, *made))
+                or session.scalar(measured_on.limit(1)) is not None
+            ):
                 raise ProblemError(
                     409, "in-use", "A job works on the analysis; wait, or cancel it."
                 )
@@ -271,14 +275,12 @@ async def start_on_analysis(
             return _finished(_job(session, id, "analysis"))
 
     def check(session: Session) -> None:
-        row = session.get(Job, id, with_for_update=True)
-        if row is None:
-            raise not_found("analysis", id)
+        row = _job(session, id, "analysis", lock=True)
         core.shelf.folder(row.model)
         check_pairs(core, session, body.pairs)
         other = getattr(body, "held_out", None)
         if other is not None:
-            _finished(_job(session, other, "analysis"))
+            _finished(_job(session, other, "analysis", lock=True))
 
     analysis = await core.io(find)
     return await start(
@@ -336,8 +338,8 @@ def _check_filter(filter: int, filters: int) -> None:
         raise ProblemError(404, "not-found", f"The model has the filters 0 to {filters - 1}.")
 
 
-def _job(session: Session, id: str, kind: str) -> Job:
-    row = session.get(Job, id)
+def _job(session: Session, id: str, kind: str, *, lock: bool = False) -> Job:
+    row = session.get(Job, id, with_for_update=lock)
     if row is None or row.kind != kind:
         raise not_found(kind, id)
     return row

@@ -7,12 +7,18 @@ from urllib.parse import urlsplit
 
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
 
+from textcond.errors import TextcondError
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 
 NAME = "textcond"
+SCHEMES = ("", "postgresql", "redis", "rediss")
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10
+
+
+class QueueError(TextcondError):
+    """The queue's address is none that the service knows."""
 
 
 def open_queue(settings: Settings) -> Huey:
@@ -22,20 +28,27 @@ def open_queue(settings: Settings) -> Huey:
         return _open(settings)
 
 
+def scheme_of(settings: Settings) -> str:
+    """One of `SCHEMES`; raises `QueueError` for another."""
+    scheme = urlsplit(settings.queue).scheme
+    if scheme not in SCHEMES or bool(scheme) != bool(settings.queue):
+        raise QueueError(
+            f"TEXTCOND_QUEUE begins with {scheme!r}; it can be a postgresql:// or a redis:// "
+            "address."
+        )
+    return scheme
+
+
 def _open(settings: Settings) -> Huey:
     options: dict[str, Any] = {"results": False, "immediate": False}
-    scheme = urlsplit(settings.queue).scheme
-    if not settings.queue:
+    scheme = scheme_of(settings)
+    if not scheme:
         path = settings.data / "queue.sqlite3"
         return SqliteHuey(NAME, filename=str(path), fsync=True, timeout=30, **options)
     if scheme in ("redis", "rediss"):
         return RedisHuey(NAME, connection_pool=_redis(settings.queue), **options)
-    if scheme == "postgresql":
-        options |= {"table_prefix": "textcond_queue", "connect_timeout": CONNECT_SECONDS}
-        return PostgresHuey(NAME, dsn=settings.queue, **options)
-    raise ValueError(
-        f"TEXTCOND_QUEUE begins with {scheme!r}; it can be a postgresql:// or a redis:// address."
-    )
+    options |= {"table_prefix": "textcond_queue", "connect_timeout": CONNECT_SECONDS}
+    return PostgresHuey(NAME, dsn=settings.queue, **options)
 
 
 def _redis(address: str) -> Any:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from textcond.errors import TextcondError
 from textcond_service import jobs, logs
 from textcond_service.database import Database, has_keys
+from textcond_service.queues import scheme_of
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 from textcond_service.worker import PARENT, run_worker
@@ -48,6 +49,7 @@ def serve(settings: Settings, *, web: bool = True, worker: bool = True) -> None:
 
 def prepare(settings: Settings) -> None:
     """Check what is set, make tables where that is safe, and clean up; raises `ServiceError`."""
+    scheme_of(settings)
     database = prepare_tables(settings)
     try:
         Storage(settings.data).drop_locks(lambda: jobs.ids_in(database, *jobs.ACTIVE))

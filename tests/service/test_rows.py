@@ -14,6 +14,7 @@ pytest.importorskip("textcond_service.jobs", reason="the extra `service` is not 
 from textcond_service import jobs
 from textcond_service.database import Database, Job
 from textcond_service.interruption import Interruption
+from textcond_service.queues import QueueError, open_queue
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 
@@ -141,6 +142,14 @@ def test_locks_of_jobs_that_are_over_are_removed(
     storage.drop_locks(lambda: jobs.ids_in(database, *jobs.ACTIVE))
     left = {path.name for path in (storage.root / "locks").iterdir()}
     assert left == {f"{jobs.lock_name(id)}.lock", "model-m.lock"}
+
+
+def test_an_unknown_queue_is_named(tmp_path: Path) -> None:
+    with pytest.raises(QueueError) as caught:
+        open_queue(Settings(data=tmp_path, queue="amqp://user:secret@host"))
+    assert str(caught.value) == (
+        "TEXTCOND_QUEUE begins with 'amqp'; it can be a postgresql:// or a redis:// address."
+    )
 
 
 def test_an_interruption_waits_for_its_place() -> None:

@@ -119,7 +119,7 @@ function setOf({ rules, negators, held_out: check }, id) {
     { label: "Fidelity", number: true, title: "Matches that push the rule's way", value: (rule) => rule.fidelity, show: share("fidelity") },
     { label: "Precision", number: true, title: "Labelled matches whose label is the rule's", value: (rule) => rule.precision, show: share("precision") },
     { label: "Coverage", number: true, title: "Share of the conductance of all strong n-grams", value: (rule) => rule.coverage, show: share("coverage") },
-    { label: "Example", kind: "text", value: (rule) => rule.examples[0] ?? "" },
+    { label: "Example", kind: "example", value: (rule) => rule.examples[0] ?? "" },
   ], rules, { label: "Rules" });
   const words = make("input", { type: "search", spellcheck: "false" }), side = select("", [["0", "either way"], ["1", "up"], ["-1", "down"]], "0");
   const shown = make("p", { role: "status", class: "soft" }, `${count(rules.length)} rules`);

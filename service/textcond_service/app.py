@@ -23,10 +23,12 @@ from textcond_service.middleware import Envelope
 from textcond_service.queues import open_queue
 from textcond_service.routes import (
     analyses,
+    cards,
     corpora,
     explain,
     jobs as job_routes,
     models,
+    negation,
     operations,
     rules,
 )
@@ -37,8 +39,8 @@ from textcond_service.worker import make_task
 
 log = structlog.get_logger("textcond")
 _ROUTERS = (
-    *(models.router, explain.router, analyses.cards, corpora.router),
-    *(analyses.router, analyses.negations, rules.router, job_routes.router, operations.router),
+    *(models.router, explain.router, cards.router, corpora.router),
+    *(analyses.router, negation.router, rules.router, job_routes.router, operations.router),
 )
 
 

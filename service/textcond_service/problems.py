@@ -33,10 +33,7 @@ PROBLEM = "#/components/schemas/ProblemDocument"
 _ANYWHERE = (400, 401, 403, 413, 415, 421, 429, 500, 503)
 """What every path can answer."""
 _AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
-_CAUSED_BY_CLIENT = (
-    *(TextError, PatternError, QuantityError),
-    *(CorpusError, TrainingError, AnalysisError),
-)
+_CAUSED_BY_CLIENT = (TextError, PatternError, QuantityError, CorpusError, TrainingError)
 _DETAILS = {
     404: "There is no such path; /docs lists them.",
     405: "The path does not take this method; see `Allow`.",
@@ -156,10 +153,13 @@ async def _of_library(_: Request, error: Exception) -> Response:
     kind = type(error).__name__.removesuffix("Error").lower()
     if isinstance(error, _CAUSED_BY_CLIENT):
         return respond(422, kind, str(error))
+    # What is wrong here may name files: it is for the log.
+    log.error(f"{kind} cannot be used", reason=str(error))
     if isinstance(error, ModelError):
-        log.error("model cannot be used", reason=str(error))
-        return respond(503, "model", "The model is damaged; its operator's log says more.")
-    return respond(500, kind, str(error))
+        return respond(503, kind, "The model is damaged; the service's log says more.")
+    if isinstance(error, AnalysisError):
+        return respond(500, kind, "The analysis is damaged; delete it and start another.")
+    raise error
 
 
 async def _of_validation(_: Request, error: Exception) -> Response:

@@ -366,6 +366,7 @@ def test_odd_unicode_is_text(service: Running, text: str) -> None:
         ("/v1/models", {"name": "x", "corpus": "imdb", "seed": 10**30}, "body.seed"),
         ("/v1/models", {"name": "x", "corpus": "nowhere"}, "no corpus 'nowhere'"),
         ("/v1/analyses", {"corpus": "imdb", "split": "all"}, "body.split"),
+        ("/v1/analyses", {"corpus": "imdb", "target": "joy"}, "`target` is 'joy'"),
         ("/v1/analyses/{}/rules", {"filters": ["x"]}, "body.filters"),
         ("/v1/analyses/{}/rules", {"filters": "exemplar"}, "`text` and `pattern` are for"),
         ("/v1/analyses/{}/rules", {"text": "not good"}, "`text` and `pattern` go together"),
@@ -524,6 +525,27 @@ def test_a_damaged_model_is_the_operator_s_concern(alone: Running) -> None:
     problems = {row["name"]: row["problem"] for row in listed["items"]}
     assert problems["damaged-config"] == "The model is damaged."
     assert problems["sst"] == ""
+
+
+def test_a_damaged_analysis_is_named(service: Running) -> None:
+    file = {"file": ("a.csv", "text\ngood film\nbad film\n")}
+    service.client.post("/v1/corpora", data={"name": "lost"}, files=file)
+    id = service.client.post("/v1/analyses", json={"corpus": "lost"}).json()["id"]
+    assert service.finish(id)["state"] == "succeeded"
+    for path in (service.data / "analyses" / id).glob("*.json"):
+        path.write_text("damaged")
+    for path in (
+        f"/v1/analyses/{id}/division",
+        f"/v1/analyses/{id}/sentences?filter=1",
+        f"/v1/models/sst/filters/1?analysis={id}",
+    ):
+        answer = service.client.get(path)
+        assert_problem(answer, 500, "damaged")
+        assert str(service.data) not in answer.text
+    rows = {row["id"]: row for row in service.client.get("/v1/analyses").json()["items"]}
+    assert rows[id]["problem"] == "The analysis is damaged."
+    assert service.client.delete(f"/v1/analyses/{id}").status_code == 204
+    assert_problem(service.client.get(f"/v1/analyses/{id}/division"), 404)
 
 
 def test_the_log_tells_of_requests_without_what_they_hold(alone: Running) -> None:

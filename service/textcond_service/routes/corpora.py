@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from textcond.corpora.files import ENDINGS, summarize_file
 from textcond.corpora.loading import TRAINING_NAMES
 from textcond.errors import CorpusError
-from textcond_service import jobs, schemas
+from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Corpus
@@ -31,7 +31,7 @@ _CHUNK = 1 << 20
 _RESERVED = (*TRAINING_NAMES, "sst-negation", "minimal-pairs")
 
 
-@router.get("", responses={200: {"model": schemas.Corpora}, **answers(422)})
+@router.get("", responses={200: {"model": descriptions.Corpora}, **answers(422)})
 async def list_corpora(core: Service, _: Reader, page: Paged) -> Response:
     """Every corpus that can be analyzed or trained on."""
 
@@ -45,7 +45,7 @@ async def list_corpora(core: Service, _: Reader, page: Paged) -> Response:
     return await core.io(call)
 
 
-@router.post("", status_code=201, responses={201: schemas.UPLOADED, **answers(409, 422)})
+@router.post("", status_code=201, responses={201: descriptions.UPLOADED, **answers(409, 422)})
 async def upload_corpus(
     core: Service,
     _: Starter,
@@ -57,7 +57,9 @@ async def upload_corpus(
     return answer(row, 201, {"Location": f"/v1/corpora/{name}"})
 
 
-@router.get("/{corpus}", responses={200: {"model": schemas.CorpusSummary}, **answers(404, 422)})
+@router.get(
+    "/{corpus}", responses={200: {"model": descriptions.CorpusSummary}, **answers(404, 422)}
+)
 async def show_corpus(core: Service, _: Reader, corpus: schemas.CorpusName) -> Response:
     """One corpus."""
 

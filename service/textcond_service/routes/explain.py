@@ -14,7 +14,7 @@ from textcond.attribution.inputs import encode, tokens_of
 from textcond.attribution.prediction import predict
 from textcond.errors import TextError
 from textcond.model.checkpoint import Model
-from textcond_service import schemas
+from textcond_service import descriptions, schemas
 from textcond_service.answers import answer, dump, tag_of
 from textcond_service.batching import Question
 from textcond_service.core import VERSION, Core, Service
@@ -28,7 +28,10 @@ IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
 
 @router.post(
     "/predict",
-    responses={200: {"model": schemas.Prediction | schemas.Predictions}, **answers(404, 422)},
+    responses={
+        200: {"model": descriptions.Prediction | descriptions.Predictions},
+        **answers(404, 422),
+    },
 )
 async def predict_texts(
     core: Service, _: Reader, model: schemas.ModelName, body: schemas.OneOrMany
@@ -48,7 +51,7 @@ async def predict_texts(
 @router.post(
     "/explain",
     responses={
-        200: {"model": schemas.Explanation | schemas.Explanations, **schemas.TAGGED},
+        200: {"model": descriptions.Explanation | descriptions.Explanations, **descriptions.TAGGED},
         **answers(404, 422),
     },
 )
@@ -75,8 +78,8 @@ async def explain_texts(
 @router.get(
     "/explain",
     responses={
-        200: {"model": schemas.Explanation, **schemas.TAGGED},
-        304: {"description": "The answer has not changed.", **schemas.TAGGED},
+        200: {"model": descriptions.Explanation, **descriptions.TAGGED},
+        304: {"description": "The answer has not changed.", **descriptions.TAGGED},
         **answers(404, 422),
     },
 )
@@ -108,7 +111,10 @@ async def explain_text(
 @router.post(
     "/filters/query",
     tags=["filters"],
-    responses={200: {"model": schemas.FilterMatches, **schemas.TAGGED}, **answers(404, 422)},
+    responses={
+        200: {"model": descriptions.FilterMatches, **descriptions.TAGGED},
+        **answers(404, 422),
+    },
 )
 async def find_filters(
     core: Service, _: Reader, model: schemas.ModelName, body: schemas.FilterQuery

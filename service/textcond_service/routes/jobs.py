@@ -13,7 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from textcond_service import jobs, schemas
+from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
 from textcond_service.database import Job
@@ -28,7 +28,7 @@ QUIET_SECONDS = 15.0
 """After so long without news a comment keeps the connection open."""
 
 
-@router.get("", responses={200: {"model": schemas.Jobs}, **answers(422)})
+@router.get("", responses={200: {"model": descriptions.Jobs}, **answers(422)})
 async def list_jobs(
     core: Service,
     _: Reader,
@@ -53,7 +53,7 @@ async def list_jobs(
     return await core.io(call)
 
 
-@router.get("/{id}", responses={200: {"model": schemas.Job}, **answers(404, 422)})
+@router.get("/{id}", responses={200: {"model": descriptions.Job}, **answers(404, 422)})
 async def show_job(core: Service, _: Reader, id: schemas.JobId) -> Response:
     """One job: its state, how far it is, where its result is."""
     return answer(show(await _find(core, id)))
@@ -84,7 +84,7 @@ async def follow_job(core: Service, _: Reader, id: schemas.JobId) -> Response:
 
 
 @router.delete(
-    "/{id}", status_code=202, responses={202: {"model": schemas.Job}, **answers(404, 409, 422)}
+    "/{id}", status_code=202, responses={202: {"model": descriptions.Job}, **answers(404, 409, 422)}
 )
 async def cancel_job(core: Service, _: Starter, id: schemas.JobId) -> Response:
     """Cancel a job: at once if it waits, within seconds if it runs; it leaves nothing behind."""

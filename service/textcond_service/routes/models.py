@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from textcond_service import jobs, schemas
+from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
 from textcond_service.entry import KnownRoute
@@ -21,14 +21,14 @@ from textcond_service.security import Administrator, Reader, Starter
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=KnownRoute)
 
 
-@router.get("", responses={200: {"model": schemas.Models}, **answers(422)})
+@router.get("", responses={200: {"model": descriptions.Models}, **answers(422)})
 async def list_models(core: Service, _: Reader, page: Paged) -> Response:
     """Every model that can be asked."""
     rows = await core.io(core.shelf.summaries)
     return answer(page.of(rows[page.offset : page.offset + page.limit], len(rows)))
 
 
-@router.post("", status_code=202, responses={202: schemas.STARTED, **answers(409, 422)})
+@router.post("", status_code=202, responses={202: descriptions.STARTED, **answers(409, 422)})
 async def train_model(
     core: Service,
     principal: Starter,
@@ -61,7 +61,7 @@ async def train_model(
     )
 
 
-@router.get("/{model}", responses={200: {"model": schemas.ModelDetails}, **answers(404, 422)})
+@router.get("/{model}", responses={200: {"model": descriptions.ModelDetails}, **answers(404, 422)})
 async def show_model(core: Service, _: Reader, model: schemas.ModelName) -> Response:
     """One model: its shape and its figures."""
     return answer(await core.io(lambda: _details(core, model)))

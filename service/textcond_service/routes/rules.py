@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from textcond.analysis.rules import RuleSet
-from textcond_service import schemas
+from textcond_service import descriptions, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Service
 from textcond_service.entry import KnownRoute
 from textcond_service.problems import answers
-from textcond_service.routes.analyses import read_result, start_on_analysis
+from textcond_service.routes.negation import read_result, start_on_analysis
 from textcond_service.routes.starting import IdempotencyKey
 from textcond_service.security import Reader, Starter
 
@@ -24,7 +24,7 @@ router = APIRouter(tags=["rules"], route_class=KnownRoute)
 @router.post(
     "/v1/analyses/{id}/rules",
     status_code=202,
-    responses={202: schemas.STARTED, **answers(404, 409, 422)},
+    responses={202: descriptions.STARTED, **answers(404, 409, 422)},
 )
 async def extract_rules(
     core: Service,

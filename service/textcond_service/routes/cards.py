@@ -1,0 +1,83 @@
+"""Cards: what one filter does across a corpus."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
+from sqlalchemy import select
+from starlette.convertors import Convertor, register_url_convertor
+
+from textcond.analysis.cards import make_cards
+from textcond.disk import write_whole
+from textcond_service import descriptions, schemas
+from textcond_service.core import Core, Service
+from textcond_service.database import Job
+from textcond_service.entry import KnownRoute
+from textcond_service.problems import ProblemError, answers
+from textcond_service.routes.analyses import check_filter, open_analysis
+from textcond_service.security import Reader
+
+router = APIRouter(prefix="/v1/models/{model}/filters", tags=["filters"], route_class=KnownRoute)
+
+
+class _Number(Convertor[str]):
+    """Digits: other paths than those of filters stand beside them."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("number", _Number())
+Filter = Annotated[int, Path(ge=0, le=100_000, description="Its number, from 0.", examples=[17])]
+
+
+@router.get(
+    "/{filter:number}", responses={200: {"model": descriptions.Card}, **answers(404, 409, 422)}
+)
+async def show_card(
+    core: Service,
+    _: Reader,
+    model: schemas.ModelName,
+    filter: Filter,
+    analysis: Annotated[
+        str | None,
+        Query(pattern=schemas.ID, description="Else the newest analysis of the model."),
+    ] = None,
+) -> Response:
+    """What one filter does across a corpus: its words, its sentences, its effect."""
+    return await core.compute(lambda: _card(core, model, filter, analysis))
+
+
+def _card(core: Core, name: str, filter: int, id: str | None) -> Response:
+    model = core.shelf.get(name)
+    check_filter(filter, model.network.shape.filters)
+    analysis = open_analysis(core, id or _newest(core, name))
+    if analysis.manifest.model_hash != model.hash:
+        raise ProblemError(422, "analysis", f"The analysis is not of the model {name!r} as it is.")
+    path = analysis.folder / f"card-{filter:03}.json"
+    if not path.is_file():
+        (card,) = make_cards(model, analysis, [filter])
+        text = json.dumps({"analysis": analysis.summary(), **card.to_dict()}, allow_nan=False)
+        write_whole(path, lambda at: at.write_text(text))
+    return Response(path.read_bytes(), media_type="application/json")
+
+
+def _newest(core: Core, model: str) -> str:
+    with core.database.reading() as session:
+        wanted = select(Job.id).where(
+            Job.kind == "analysis", Job.model == model, Job.state == "succeeded"
+        )
+        id = session.scalar(wanted.order_by(Job.created.desc()).limit(1))
+    if id is None:
+        raise ProblemError(
+            409, "no-analysis", f"No corpus is analyzed with {model!r}; POST to /v1/analyses first."
+        )
+    return id

@@ -1,0 +1,96 @@
+"""Negation filters, and how a job on a finished analysis starts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from textcond_service import descriptions, schemas
+from textcond_service.answers import answer
+from textcond_service.core import Core, Service
+from textcond_service.database import Job
+from textcond_service.entry import KnownRoute
+from textcond_service.problems import answers, not_found
+from textcond_service.routes.analyses import find_job, finished
+from textcond_service.routes.corpora import check_pairs
+from textcond_service.routes.starting import IdempotencyKey, start
+from textcond_service.security import Reader, Starter
+
+router = APIRouter(tags=["analyses"], route_class=KnownRoute)
+
+
+@router.post(
+    "/v1/analyses/{id}/negation",
+    status_code=202,
+    responses={202: descriptions.STARTED, **answers(404, 409, 422)},
+)
+async def find_negation(
+    core: Service,
+    principal: Starter,
+    request: Request,
+    id: schemas.JobId,
+    body: schemas.NegationRequest,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Find the filters that handle negation, and check them by ablation: a job."""
+    return await start_on_analysis(core, principal, request, id, "negation", body, key)
+
+
+@router.get(
+    "/v1/negations/{id}", responses={200: {"model": dict[str, Any]}, **answers(404, 409, 422)}
+)
+async def show_negation(core: Service, _: Reader, id: schemas.JobId) -> Response:
+    """Negation filters with their evidence, the causal check, and sentences."""
+    return answer(await core.io(partial(read_result, core, id, "negation")))
+
+
+async def start_on_analysis(
+    core: Core,
+    principal: Any,
+    request: Request,
+    id: str,
+    kind: str,
+    body: schemas.Pairs,
+    key: str | None,
+) -> Response:
+    """A job that reads a finished analysis."""
+
+    def find() -> Job:
+        with core.database.reading() as session:
+            return finished(find_job(session, id, "analysis"))
+
+    def check(session: Session) -> None:
+        row = find_job(session, id, "analysis", lock=True)
+        core.shelf.folder(row.model)
+        check_pairs(core, session, body.pairs)
+        other = getattr(body, "held_out", None)
+        if other is not None:
+            finished(find_job(session, other, "analysis", lock=True))
+
+    analysis = await core.io(find)
+    return await start(
+        core,
+        request,
+        principal,
+        key,
+        kind,
+        body.model_dump(),
+        check=check,
+        model=analysis.model,
+        corpus=body.pairs,
+        analysis=id,
+    )
+
+
+def read_result(core: Core, id: str, kind: str) -> dict[str, Any]:
+    """What a finished job of this kind has found."""
+    with core.database.reading() as session:
+        finished(find_job(session, id, kind))
+    try:
+        return core.storage.read_result(id)
+    except FileNotFoundError:
+        raise not_found(kind, id) from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -25,11 +26,15 @@ from sqlalchemy import (
     event,
     select,
 )
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from textcond_service.settings import Settings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+PATIENCE_SECONDS = 600.0
+"""A database that does not answer has so long to come back before a job is given up."""
+_Result = TypeVar("_Result")
 
 
 class Base(DeclarativeBase):
@@ -153,6 +158,18 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def patiently(call: Callable[[], _Result]) -> _Result:
+    """Try until the database answers: a job does not fail because it is restarted."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return call()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def has_keys(database: Database) -> bool:

@@ -6,24 +6,21 @@ import os
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from textcond.errors import TextcondError
 from textcond_service import jobs
-from textcond_service.database import Database, Job
+from textcond_service.database import Database, Job, patiently
 from textcond_service.interruption import Interruption
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 
 BEAT_SECONDS = 1.0
-PATIENCE_SECONDS = 600.0
-"""A database that does not answer has so long to come back before a job's end is given up."""
 
 log = structlog.get_logger("textcond.worker")
 Progress = dict[str, Any]
@@ -47,7 +44,7 @@ class Runner:
         """
         token = secrets.token_hex(16)
         with Interruption() as interruption, self.storage.locked(jobs.lock_name(id), wait=0) as own:
-            job = _patiently(lambda: jobs.claim(self.database, id, token)) if own else None
+            job = patiently(lambda: jobs.claim(self.database, id, token)) if own else None
             if job is None:
                 return
             with structlog.contextvars.bound_contextvars(job=id, kind=job.kind):
@@ -62,7 +59,7 @@ class Runner:
                 result = self.perform(job, pulse.tell)
             state, values = jobs.SUCCEEDED, {"result": result, **_full(pulse.progress)}
         except KeyboardInterrupt:
-            state = _patiently(lambda: jobs.hand_back(self.database, self.storage, job))
+            state = patiently(lambda: jobs.hand_back(self.database, self.storage, job))
             log.info("job interrupted", state=state)
             # Libraries do not expect to be interrupted: what they hold or had begun is unknown.
             raise SystemExit from None
@@ -71,7 +68,7 @@ class Runner:
         except Exception:
             log.exception("job failed")
             values = {"error": {"title": "Internal error", "detail": "The worker's log says more."}}
-        state = _patiently(lambda: jobs.end(self.database, self.storage, job, state, **values))
+        state = patiently(lambda: jobs.end(self.database, self.storage, job, state, **values))
         log.info("job ended", state=state)
 
     def _problem(self, error: TextcondError | OSError) -> dict[str, str]:
@@ -117,18 +114,6 @@ class _Pulse:
             if not goes_on:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
-
-
-def _patiently(write: Callable[[], Any]) -> Any:
-    """Try until the database answers."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return write()
-        except (OperationalError, InterfaceError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 def _full(progress: Progress) -> Progress:

@@ -28,7 +28,7 @@ from textcond.model.checkpoint import Model
 from textcond.model.recipe import Recipe
 from textcond.model.training import Progress as TrainingProgress
 from textcond.report.figures import division_figure, save_figure
-from textcond_service.database import Corpus, Database, Job
+from textcond_service.database import Corpus, Database, Job, patiently
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 
@@ -189,8 +189,7 @@ class Work:
 
     def _data(self, corpus: str, *, pairs: bool = False) -> tuple[str, Path | None]:
         """What the library calls it, and where its trees are."""
-        with self.database.reading() as session:
-            uploaded = session.get(Corpus, corpus)
+        uploaded = patiently(lambda: self._uploaded(corpus))
         if uploaded is not None:
             return str(self.storage.corpus(uploaded.file)), None
         if not pairs and corpus.startswith("sst") and self.settings.sst is None:
@@ -199,6 +198,10 @@ class Work:
                 "TEXTCOND_SST to the folder of its trees."
             )
         return corpus, self.settings.sst if corpus.startswith("sst") else None
+
+    def _uploaded(self, corpus: str) -> Corpus | None:
+        with self.database.reading() as session:
+            return session.get(Corpus, corpus)
 
 
 def _tell_training(tell: Tell, progress: TrainingProgress) -> None:

@@ -36,7 +36,7 @@ HOST = "127.0.0.1"
 
 def serve(data: Path, port: int) -> None:
     """The service, with one path more."""
-    sys.stderr = Path(os.devnull).open("w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     logs.configure()
     settings = Settings(data=data, requests_per_minute=10**9)
     serving.prepare(settings)

@@ -30,6 +30,13 @@ def test_imports_go_one_way() -> None:
             assert STAGES.index(imported) <= STAGES.index(stage), f"{path} imports {imported}"
 
 
+def test_the_library_knows_no_service() -> None:
+    """But for the commands that start it."""
+    modules = (ROOT / "textcond").rglob("*.py")
+    users = [path.name for path in modules if "textcond_service" in _imported_packages(path)]
+    assert users == ["service.py"]
+
+
 def test_every_shape_is_declared() -> None:
     """A shape without its quotes is an expression that nothing checks."""
     shapes = [

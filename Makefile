@@ -22,8 +22,9 @@ demo: $(INSTALLED)
 	@echo; echo "== The same over HTTP, and rules with a negator for spaCy (docs/service.sh)"; echo
 	$(BIN)/python -m docs.service
 
+# A process a core, each with one thread: a file's tests stay together.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from textcond_service.database import Database, has_keys
 from textcond_service.queues import scheme_of
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
-from textcond_service.worker import PARENT, run_worker
+from textcond_service.worker import PARENT, end_at_once, run_worker
 
 STOP_SECONDS = 12.0
 RESTART_SECONDS = 1.0
@@ -39,12 +39,15 @@ def serve(settings: Settings, *, web: bool = True, worker: bool = True) -> None:
         return
     # uvicorn gives the signal that stopped it to this process again, which has still to wait.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    keeper = _Keeper(settings) if worker else None
+    keeper, code = _Keeper(settings) if worker else None, 0
     try:
         _serve_web(settings, keeper)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
     finally:
         if keeper is not None:
             keeper.stop()
+    end_at_once(code)
 
 
 def prepare(settings: Settings) -> None:

@@ -20,10 +20,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
+from fastapi import APIRouter
 from fastapi.responses import Response
 from textcond_service import logs, schemas, serving
 from textcond_service.answers import dump
 from textcond_service.app import make_app
+from textcond_service.entry import KnownRoute
 from textcond_service.security import Reader
 from textcond_service.settings import Settings
 
@@ -43,10 +45,13 @@ def serve(data: Path, port: int) -> None:
     app = make_app(settings)
     body = dump(textcond.explain(textcond.load("sst"), TEXT).to_dict())
 
-    @app.post("/nothing")
+    router = APIRouter(route_class=KnownRoute)
+
+    @router.post("/nothing")
     async def nothing(_: Reader, request: schemas.ExplainOne) -> Response:
         return Response(body, media_type="application/json")
 
+    app.include_router(router)
     uvicorn.run(app, host=HOST, port=port, access_log=False, log_config=None)
 
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from textcond.errors import TextcondError
 from textcond_service.settings import Settings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -122,6 +123,10 @@ class Repeat(Base):
     created: Mapped[float]
 
 
+class DatabaseError(TextcondError):
+    """The database's address is none that the service knows, or nothing answers there."""
+
+
 class Database:
     """Connections, and the two ways to use one: to read and to write."""
 
@@ -141,14 +146,14 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the tables to this version."""
-        with self.engine.begin() as connection:
+        """Bring the tables to this version; raises `DatabaseError` if nothing answers."""
+        with _answering(), self.engine.begin() as connection:
             command.upgrade(_alembic(connection), "head")
 
     def is_current(self) -> bool:
-        """Whether the tables are of this version."""
+        """Whether the tables are of this version; raises `DatabaseError` if nothing answers."""
         newest = ScriptDirectory.from_config(_alembic(None)).get_current_head()
-        with self.engine.connect() as connection:
+        with _answering(), self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision() == newest
 
     def check(self) -> None:
@@ -172,6 +177,17 @@ def patiently(call: Callable[[], _Result]) -> _Result:
             time.sleep(0.5)
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        reason = " ".join(str(error.orig).split())
+        raise DatabaseError(
+            f"The database does not answer ({reason}); check TEXTCOND_DATABASE."
+        ) from error
+
+
 def has_keys(database: Database) -> bool:
     """Whether there is a key that is not revoked."""
     with database.reading() as session:
@@ -186,15 +202,16 @@ def _alembic(connection: Connection | None) -> Config:
 
 
 def _engine(settings: Settings) -> Engine:
+    # An error's parameters may hold texts or digests: they are for no log.
     if not settings.uses_sqlite:
-        return create_engine(
-            settings.database_address,
-            pool_pre_ping=True,
-            pool_size=10,
-            connect_args={"connect_timeout": 5},
-        )
+        return _server_engine(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.database_address, pool_size=40, connect_args={"timeout": 30})
+    engine = create_engine(
+        settings.database_address,
+        pool_size=40,
+        hide_parameters=True,
+        connect_args={"timeout": 30},
+    )
 
     # SQLAlchemy's own recipe: with the driver's transactions off, a write that begins as one
     # waits for its turn; one that began as a read would fail at once.
@@ -210,3 +227,23 @@ def _engine(settings: Settings) -> Engine:
         connection.exec_driver_sql("begin immediate" if writes else "begin")
 
     return engine
+
+
+def _server_engine(settings: Settings) -> Engine:
+    scheme = settings.database.partition("://")[0]
+    if scheme != "postgresql":
+        raise DatabaseError(
+            f"TEXTCOND_DATABASE begins with {scheme[:20]!r}; it can be a postgresql:// address."
+        )
+    try:
+        return create_engine(
+            settings.database_address,
+            pool_pre_ping=True,
+            pool_size=10,
+            hide_parameters=True,
+            connect_args={"connect_timeout": 5},
+        )
+    except ImportError as error:
+        raise DatabaseError(
+            f"PostgreSQL takes more ({error.name} is missing): `pip install 'textcond[server]'`."
+        ) from error

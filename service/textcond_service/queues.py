@@ -22,10 +22,19 @@ class QueueError(TextcondError):
 
 
 def open_queue(settings: Settings) -> Huey:
-    """Where `settings.queue` says; huey keeps no results, the database has them."""
+    """Where `settings.queue` says; huey keeps no results, the database has them.
+
+    Raises `QueueError` for an address or a package that does not serve.
+    """
     # Two processes that make the same tables at the same time would disturb each other.
     with Storage(settings.data).locked("queue"):
-        return _open(settings)
+        try:
+            return _open(settings)
+        except ImportError as error:
+            raise QueueError(
+                f"This queue takes more ({error.name} is missing): `pip install "
+                "'textcond[server]'`."
+            ) from error
 
 
 def scheme_of(settings: Settings) -> str:

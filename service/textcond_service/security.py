@@ -28,6 +28,8 @@ from textcond_service.settings import Settings
 
 SCOPES = ("read", "run", "admin")
 """Each holds those before it: ask, start work, delete."""
+MOST_CHARACTERS = 100
+"""Of a key's name."""
 _REFRESH_SECONDS = 1.0
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -48,6 +50,8 @@ def create_key(database: Database, name: str, scope: str) -> str:
     """A new key, shown this once: only a digest of it is kept."""
     if scope not in SCOPES:
         raise ValueError(f"`scope` is {scope!r}; it can be {', '.join(SCOPES)}.")
+    if not 1 <= len(name.strip()) <= MOST_CHARACTERS:
+        raise ValueError(f"`name` has {len(name)} characters; give 1 to {MOST_CHARACTERS}.")
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     scopes = ",".join(SCOPES[: SCOPES.index(scope) + 1])
     with database.writing() as session:

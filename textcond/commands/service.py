@@ -44,11 +44,14 @@ def serve(
 
 def migrate(data: DataFolder = None) -> None:
     """Make or change the service's tables for this version; SQLite's are made at start."""
+    settings = _settings(data=data)
     from textcond_service.database import Database
 
-    database = Database(_settings(data=data))
-    database.migrate()
-    database.close()
+    database = Database(settings)
+    try:
+        database.migrate()
+    finally:
+        database.close()
     console().print("The tables are of this version.")
 
 
@@ -62,11 +65,14 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once."""
-    from textcond_service.security import SCOPES, create_key
+    settings = _settings(data=data)
+    from textcond_service.security import create_key
+    from textcond_service.serving import prepare_tables
 
-    if scope not in SCOPES:
-        raise TextcondError(f"`scope` is {scope!r}; it can be {', '.join(SCOPES)}.")
-    key = create_key(_database(data), name, scope)
+    try:
+        key = create_key(prepare_tables(settings), name, scope)
+    except ValueError as error:
+        raise TextcondError(str(error)) from error
     show(as_json, {"key": key, "name": name, "scope": scope}, lambda: key)
 
 

@@ -30,6 +30,8 @@ from textcond.model.training import Progress, TrainingData, train
 from textcond.text.vocabulary import Vocabulary, WordVectors, build_vocabulary, load_vectors
 
 VOCABULARY_SIZE = 50_000
+LEAST_ROWS = 10
+"""Labelled ones of a file: it is divided in three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,10 @@ def _load_parts(data: str, data_dir: Path | None) -> Corpora:
     _check_trainable("data", data)
     if is_file(data):
         rows = labelled_rows(load_corpus(data), data)
-        if len(rows) < 10:
-            raise CorpusError(f"{data} has {len(rows)} labelled rows; training takes at least 10.")
+        if len(rows) < LEAST_ROWS:
+            raise CorpusError(
+                f"{data} has {len(rows)} labelled rows; training takes at least {LEAST_ROWS}."
+            )
         first = rows.train_test_split(test_size=0.2, seed=0)
         second = first["test"].train_test_split(test_size=0.5, seed=0)
         return Corpora(data, first["train"], second["train"], second["test"])

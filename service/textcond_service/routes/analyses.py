@@ -10,8 +10,9 @@ from fastapi.responses import FileResponse, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.corpus import CorpusConductance, Sentence
 from textcond.attribution.quantity import quantity_of
+from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
@@ -151,7 +152,7 @@ async def show_rows(core: Service, _: Reader, id: schemas.JobId) -> Response:
         except FileNotFoundError:
             raise _no_division() from None
         items = [
-            {"row": one.row, "text": one.text, "label": one.label, "score": one.score}
+            {"row": one.row, "text": one.text, **_labels(one), "score": one.score}
             for one in analysis.sentences(division["rows"])
         ]
         return answer({"items": items})
@@ -187,7 +188,7 @@ async def show_sentences(
                     "row": sentence.row,
                     "text": sentence.text,
                     "tokens": list(sentence.tokens),
-                    "label": sentence.label,
+                    **_labels(sentence),
                     "score": sentence.score,
                     "conductance": float(values[sentence.row]),
                     "window": [start, start + len(ngram)],
@@ -252,3 +253,13 @@ def _show(core: Core, job: Job) -> dict[str, Any]:
         except AnalysisError:  # one among many; to ask for it tells more
             shown["problem"] = "The analysis is damaged."
     return shown
+
+
+def _labels(sentence: Sentence) -> dict[str, int | None]:
+    """From 0, very negative, to 4; and whether it is positive and negative; null if not known."""
+    names = ("label", "positive", "negative")
+    values = [getattr(sentence, name) for name in names]
+    return {
+        name: None if value == NO_LABEL else value
+        for name, value in zip(names, values, strict=True)
+    }

@@ -35,6 +35,13 @@ def open_queue(settings: Settings) -> Huey:
                 f"This queue takes more ({error.name} is missing): `pip install "
                 "'textcond[server]'`."
             ) from error
+        except QueueError:
+            raise
+        except Exception as error:  # each kind of queue has its own errors
+            reason = " ".join(str(error).split())
+            raise QueueError(
+                f"The queue does not answer ({reason}); check TEXTCOND_QUEUE."
+            ) from error
 
 
 def scheme_of(settings: Settings) -> str:

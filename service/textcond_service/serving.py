@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,12 +12,11 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from sqlalchemy.exc import OperationalError
 
 from textcond.errors import TextcondError
 from textcond_service import jobs, logs
 from textcond_service.database import Database, has_keys
-from textcond_service.queues import scheme_of
+from textcond_service.queues import open_queue, scheme_of
 from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 from textcond_service.worker import PARENT, end_at_once, run_worker
@@ -37,11 +37,12 @@ def serve(settings: Settings, *, web: bool = True, worker: bool = True) -> None:
     if not web:
         run_worker(settings)
         return
+    listening = _listen(settings)
     # uvicorn gives the signal that stopped it to this process again, which has still to wait.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     keeper, code = _Keeper(settings) if worker else None, 0
     try:
-        _serve_web(settings, keeper)
+        _serve_web(settings, listening, keeper)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
     finally:
@@ -54,6 +55,7 @@ def prepare(settings: Settings) -> None:
     """Check what is set, make tables where that is safe, and clean up; raises `ServiceError`."""
     scheme_of(settings)
     database = prepare_tables(settings)
+    open_queue(settings).storage.close()
     try:
         Storage(settings.data).drop_locks(lambda: jobs.ids_in(database, *jobs.ACTIVE))
         if not settings.is_loopback and not has_keys(database):
@@ -73,24 +75,25 @@ def prepare_tables(settings: Settings) -> Database:
     if settings.uses_sqlite:
         with storage.locked("migration", wait=120):
             database.migrate()
-    elif not _is_current(database):
+    elif not database.is_current():
         raise ServiceError(
             "The database's tables are not of this version; run `textcond migrate` once."
         )
     return database
 
 
-def _is_current(database: Database) -> bool:
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return database.is_current()
-    except OperationalError as error:
-        reason = " ".join(str(error.orig).split())
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+    except OSError as error:
         raise ServiceError(
-            f"The database does not answer ({reason}); check TEXTCOND_DATABASE."
+            f"Port {settings.port} of {settings.host} cannot be served ({error.strerror}); choose "
+            "another `--port` or `--host`."
         ) from error
 
 
-def _serve_web(settings: Settings, keeper: _Keeper | None) -> None:
+def _serve_web(settings: Settings, listening: socket.socket, keeper: _Keeper | None) -> None:
     from textcond_service.app import make_app
 
     class Server(uvicorn.Server):
@@ -103,15 +106,13 @@ def _serve_web(settings: Settings, keeper: _Keeper | None) -> None:
 
     config = uvicorn.Config(
         make_app(settings),
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,
     )
-    Server(config).run()
+    Server(config).run(sockets=[listening])
 
 
 class _Keeper:

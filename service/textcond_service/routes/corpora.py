@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from textcond.corpora.files import ENDINGS, summarize_file
 from textcond.corpora.loading import TRAINING_NAMES
 from textcond.errors import CorpusError
-from textcond.model.building import LEAST_ROWS
 from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
@@ -102,12 +101,9 @@ def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = Fa
         raise ProblemError(
             422, "corpus", f"There is no corpus {name!r}; upload it, or take one of {known}."
         )
-    if row is not None and labelled and row.labelled < LEAST_ROWS:
+    if row is not None and labelled and not row.labelled:
         raise ProblemError(
-            422,
-            "corpus",
-            f"The corpus {name!r} has {row.labelled} labelled rows; training takes at least "
-            f"{LEAST_ROWS}.",
+            422, "corpus", f"The corpus {name!r} has no labels; training takes a column `label`."
         )
 
 

@@ -21,7 +21,8 @@ from textcond_service.settings import Settings
 from textcond_service.storage import Storage
 from textcond_service.worker import PARENT, end_at_once, run_worker
 
-STOP_SECONDS = 12.0
+STOP_SECONDS = 8.5
+"""A worker that has not ended by then is killed: its job goes on at the next start."""
 RESTART_SECONDS = 1.0
 log = structlog.get_logger("textcond.serving")
 
@@ -152,5 +153,5 @@ class _Keeper:
         try:
             self._child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._child.kill()
+            os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()

@@ -66,17 +66,21 @@ class Work:
         state = self.storage.training_state(name)
         if not (self.storage.models / name).is_dir():
             data, data_dir = self._data(request["corpus"])
-            pretrain = request.get("pretrain")
+            titles, pretrain = {data: request["corpus"]}, None
+            if request["pretrain"]:
+                pretrain, more_dir = self._data(request["pretrain"])
+                titles[pretrain], data_dir = request["pretrain"], data_dir or more_dir
             recipe = {field.name for field in fields(Recipe)}
             build_model(
                 name,
                 data,
                 Recipe(**{key: value for key, value in request.items() if key in recipe}),
-                data_dir=data_dir or (self.settings.sst if pretrain else None),
+                data_dir=data_dir,
                 pretrain=pretrain,
                 vocabulary_size=request["vocabulary_size"],
                 shelf=self.storage.models,
                 resume=state.exists(),
+                titles=titles,
                 watch=partial(_tell_training, tell),
             )
         state.unlink(missing_ok=True)  # left if the last attempt ended between two steps
@@ -105,7 +109,7 @@ class Work:
                 "filter_order": division.filter_order,
                 "sentence_order": division.sentence_order,
                 "rows": division.rows.tolist(),
-                "sentence_clusters": division.sentence_clusters.tolist(),
+                "sentence_cluster": division.sentence_clusters.tolist(),
             }
             signs = division.signs.astype("int8").tobytes()
             write_whole(folder / "signs.bin", lambda path: path.write_bytes(signs))

@@ -106,6 +106,26 @@ def test_a_model_in_use_stays(served: Running) -> None:
     assert left_over(served) == []
 
 
+@on_some
+def test_uploads_to_train_on(served: Running) -> None:
+    upload(served, "few", 9)
+    refused = served.client.post("/v1/models", json=training("of-few", corpus="few"))
+    assert refused.status_code == 422
+    assert "'few' has 9 labelled rows; training takes at least 10" in refused.json()["detail"]
+
+    upload(served, "more", 40)
+    first = train(served, "first", epochs=900)
+    id = train(served, "pretrained", pretrain="more", pretraining_epochs=1, epochs=1)
+    refused = served.client.delete("/v1/corpora/more")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:textcond:in-use")
+    served.client.delete(f"/v1/jobs/{first}")
+    succeed(served, id)
+    assert served.client.get("/v1/models/pretrained").json()["data"] == "reviews"
+    card = (served.data / "models" / "pretrained" / "README.md").read_text()
+    assert "Pretrained on `more`" in card
+    assert served.client.delete("/v1/corpora/more").status_code == 204
+
+
 def test_cancelled_jobs_leave_nothing(served: Running) -> None:
     running, queued = (train(served, name, epochs=900) for name in ("long", "longer"))
     until_at(served, running, 20)
@@ -120,7 +140,8 @@ def test_cancelled_jobs_leave_nothing(served: Running) -> None:
 
 def test_two_workers_race(served: Running) -> None:
     """Two are busy while 200 jobs come that end at once; then they take them in turns."""
-    form = {"data": {"name": "tiny"}, "files": {"file": ("tiny.csv", b"text,label\ngood,positive")}}
+    content = b"text,label\n" + b"good,positive\n" * 10
+    form = {"data": {"name": "tiny"}, "files": {"file": ("tiny.csv", content)}}
     served.client.post("/v1/corpora", **form)
     other = Running(served.data, "--only", "worker", **{"threads": 1, **_settings(served)})
     other.start(wait=False)
@@ -130,7 +151,8 @@ def test_two_workers_race(served: Running) -> None:
             until_at(served, id, 1)
         with ThreadPoolExecutor(8) as threads:
             names = [f"tiny{number}" for number in range(200)]
-            ids = set(threads.map(lambda name: train(served, name, corpus="tiny"), names))
+            tiny = {"corpus": "tiny", "pretrain": "tiny"}
+            ids = set(threads.map(lambda name: train(served, name, **tiny), names))
         assert len(ids) == 200
         for id in (*busy, *ids):
             served.finish(id)
@@ -138,7 +160,7 @@ def test_two_workers_race(served: Running) -> None:
     finally:
         other.stop()
     assert Counter((job["state"], job["attempts"]) for job in jobs) == {("failed", 1): 200}
-    assert "at least 10" in jobs[0]["error"]["detail"]
+    assert "only texts to evaluate on" in jobs[0]["error"]["detail"]
     started = [record for record in logged(served, "job started") if record["job"] in ids]
     assert len(started) == 200
     assert left_over(served) == []
@@ -149,7 +171,7 @@ def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     calm = succeed(served, train(served, "calm", epochs=60))
     id = train(served, "moved", epochs=60)
     until_at(served, id, 30)
-    served.stop()
+    assert served.stop() < 10
     assert (served.data / "models" / "moved.training.pt").exists()
     served.start()
     job = succeed(served, id)

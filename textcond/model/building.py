@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
@@ -68,6 +69,7 @@ def build_model(
     shelf: Path = Path("models"),
     resume: bool = False,
     overwrite: bool = False,
+    titles: Mapping[str, str] = MappingProxyType({}),
     watch: Callable[[Progress], None] = lambda _: None,
 ) -> Model:
     """Train on a corpus, evaluate on its test part, and save as `shelf/name`.
@@ -75,7 +77,7 @@ def build_model(
     `pretrain` is a corpus to pretrain on. A stopped run leaves `shelf/name.training.pt`, from
     which `resume` goes on to the model that an uninterrupted run would have given. Raises
     `TrainingError` if the model or such a file is there already and neither `resume` nor
-    `overwrite` is said.
+    `overwrite` is said. The card calls a file by its title, if `titles` has one.
     """
     folder = shelf / check_name(name)
     state = shelf / f"{name}.training.pt"
@@ -100,8 +102,8 @@ def build_model(
     )
     metrics = finish(Model(name, network, vocabulary), corpora) | {"history": history}
     details = {
-        "data": Path(data).name,
-        "pretraining": pretrain and Path(pretrain).name,
+        "data": titles.get(data, Path(data).name),
+        "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
         "vectors": word_vectors.source,
         "recipe": asdict(recipe),
     }

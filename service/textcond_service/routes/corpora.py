@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from textcond.corpora.files import ENDINGS, summarize_file
 from textcond.corpora.loading import TRAINING_NAMES
+from textcond.disk import sync
 from textcond.errors import CorpusError
+from textcond.model.building import LEAST_ROWS
 from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service
@@ -82,7 +84,7 @@ async def delete_corpus(core: Service, _: Administrator, corpus: schemas.CorpusN
             row = session.get(Corpus, corpus, with_for_update=True)
             if row is None:
                 raise not_found("uploaded corpus", corpus)
-            if session.scalar(jobs.active(corpus=corpus)) is not None:
+            if _is_read(session, corpus):
                 raise ProblemError(
                     409, "in-use", f"A job reads the corpus {corpus!r}; wait for it."
                 )
@@ -101,9 +103,12 @@ def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = Fa
         raise ProblemError(
             422, "corpus", f"There is no corpus {name!r}; upload it, or take one of {known}."
         )
-    if row is not None and labelled and not row.labelled:
+    if row is not None and labelled and row.labelled < LEAST_ROWS:
         raise ProblemError(
-            422, "corpus", f"The corpus {name!r} has no labels; training takes a column `label`."
+            422,
+            "corpus",
+            f"The corpus {name!r} has {row.labelled} labelled rows; training takes at least "
+            f"{LEAST_ROWS}, with a column `label`.",
         )
 
 
@@ -112,6 +117,14 @@ def check_pairs(core: Core, session: Session, name: str) -> None:
     if name == "minimal-pairs" or (name == "sst-negation" and core.settings.sst):
         return
     check_corpus(core, session, name)
+
+
+def _is_read(session: Session, corpus: str) -> bool:
+    """Whether a job reads it, or will."""
+    return any(
+        corpus in (job.corpus, job.request.get("pretrain"))
+        for job in session.scalars(jobs.active())
+    )
 
 
 def _known(settings: Settings) -> list[str]:
@@ -140,7 +153,9 @@ def _keep(core: Core, name: str, filename: str, content: BinaryIO) -> dict[str, 
             sha256=digest,
             created=time.time(),
         )
+        sync(partial)
         partial.rename(path)
+        sync(path.parent)
         try:
             with core.database.writing() as session:
                 if (session.scalar(select(func.count(Corpus.name))) or 0) >= (

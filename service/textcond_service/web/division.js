@@ -40,7 +40,7 @@ async function show(id, signal) {
   const tell = ({ filter, row, sign }) => readout.replaceChildren(...told(division.roles[filter], sentences.items[row], sign));
   const map = signsMap({
     signs: new Int8Array(signs), filters: division.filter_order, sentences: division.sentence_order,
-    roles: division.roles, scores: sentences.items.map(({ score }) => score), clusters: division.sentence_clusters,
+    roles: division.roles, scores: sentences.items.map(({ score }) => score), clusters: division.sentence_cluster,
     tell, open: (filter) => openCard(division.model, filter, id), signal,
   });
   const left = division.sentences - division.rows.length;
@@ -65,7 +65,7 @@ function told(role, sentence, sign) {
 }
 
 function figures(division) {
-  const groups = new Set(division.sentence_clusters).size;
+  const groups = division.sentence_clusters;
   const rows = [
     ["Sentences", division.sentences, count, `of ${division.data}`],
     ["Mean purity", division.mean_purity, percent, "how often a filter pushes its usual way"],

@@ -110,7 +110,8 @@ function coloured(value) {
 // All filters of a model, as its newest analysis has them.
 async function everyFilter(model, signal, again) {
   const heading = make("h2", {}, `All filters of ${model}`);
-  const [analysis] = await finishedAnalyses(model);
+  // A division takes two sentences.
+  const analysis = (await finishedAnalyses(model)).find(({ summary }) => summary?.sentences > 1);
   if (!analysis) {
     return [heading, make("p", {}, `No corpus is analyzed with ${model} yet. An analysis tells what each filter usually does.`),
       await analysisForm(signal, again, { model })];

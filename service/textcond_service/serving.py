@@ -86,7 +86,12 @@ def prepare_tables(settings: Settings) -> Database:
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+        listening = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=2_048
+        )
+        # An answer's last packet does not wait for the client to acknowledge the one before.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise ServiceError(
             f"Port {settings.port} of {settings.host} cannot be served ({error.strerror}); choose "

@@ -15,6 +15,7 @@ from tests.attribution.cases import MODELS, QUANTITIES, SOFTMAX_MODELS, TEXTS
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductance, filter_conductance, trace_path
 from textcond.attribution.measures import integrated_gradients
+from textcond.attribution.prediction import predict
 from textcond.attribution.quantity import quantity_of
 from textcond.errors import ModelError, QuantityError, TextError
 from textcond.model.checkpoint import Model
@@ -212,6 +213,18 @@ def test_refuses_weights_that_are_not_finite() -> None:
         model.network.output.weight[0, 0] = float("nan")
     with pytest.raises(ModelError, match="weights that are not finite; load or train it again"):
         conductance(model, "w1")
+
+
+def test_refuses_the_embedding_of_a_word_that_is_not_finite() -> None:
+    model = random_model(0)
+    with torch.no_grad():
+        model.network.embedding.weight[model.vocabulary.encode(["w2"])] = float("inf")
+    for call in (conductance, integrated_gradients, textcond.explain):
+        call(model, "w1 w3")
+        with pytest.raises(ModelError, match="weights that are not finite"):
+            call(model, "w1 w2")
+    with pytest.raises(ModelError, match="weights that are not finite"):
+        predict(model, ["w1", "w2"])
 
 
 def test_refuses_a_vocabulary_of_another_size() -> None:

@@ -130,9 +130,9 @@ def conductances(
 ) -> list[Conductance]:
     """`conductance` of each of many texts, some at a time; all of it is held."""
     quantity = quantity_of(model, target, output)
-    network = check_ready(model)
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]
+    network = check_ready(model, rows)
     widths = torch.tensor([network.shape.width(f) for f in range(network.shape.filters)])
     found: dict[int, Conductance] = {}
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):

@@ -45,12 +45,16 @@ def encode_all(model: Model, texts: Sequence[Text]) -> list[list[int]]:
         raise ValueError("`texts` is one string; give a list of texts.")
     if not texts:
         raise TextError("`texts` is empty; give at least one text.")
-    check_ready(model)
-    return [encode(model, tokens_of(text)) for text in texts]
+    rows = [encode(model, tokens_of(text)) for text in texts]
+    check_ready(model, rows)
+    return rows
 
 
-def check_ready(model: Model) -> TextCNN:
-    """The model's network, if it can be explained; raises `ModelError` otherwise."""
+def check_ready(model: Model, rows: Sequence[Sequence[int]] | None = None) -> TextCNN:
+    """The model's network, if it can be explained; raises `ModelError` otherwise.
+
+    `rows` are the ids of the texts: the embeddings of other words are then not looked at.
+    """
     network = model.network
     if network.training:
         raise ModelError("The network is in training mode; call `model.network.eval()` first.")
@@ -59,7 +63,7 @@ def check_ready(model: Model) -> TextCNN:
             f"The vocabulary has {len(model.vocabulary)} entries but the network embeds "
             f"{network.embedding.num_embeddings}; load the model again."
         )
-    if not has_finite_weights(network):
+    if not has_finite_weights(network, rows):
         raise ModelError("The network holds weights that are not finite; load or train it again.")
     if not has_zero_rows(network):
         raise ModelError(

@@ -67,9 +67,10 @@ def integrated_gradients(
     and the embedding, not through the table of word scores.
     """
     quantity = quantity_of(model, target, output)
-    network = check_ready(model)
     tokens = tokens_of(text)
-    ids, lengths = pad([encode(model, tokens)])
+    row = encode(model, tokens)
+    network = check_ready(model, [row])
+    ids, lengths = pad([row])
     trace = trace_path(network, ids, lengths, quantity, dtype)
     flow, starts = trace.integrals.flow[0], trace.windows.starts[0]
     with torch.no_grad():

@@ -60,9 +60,9 @@ class Prediction:
 @torch.no_grad()
 def predict(model: Model, texts: Sequence[Text], *, batch_size: int = 256) -> list[Prediction]:
     """What the model says of each text; raises what `conductance` does about texts and model."""
-    network = check_ready(model)
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]
+    network = check_ready(model, rows)
     head = Head.of(network, torch.float64)
     logits = torch.zeros(len(rows), network.shape.outputs, dtype=torch.float64)
     for batch in like_length(rows, batch_size):

@@ -8,7 +8,9 @@ wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
 import torch
@@ -152,10 +154,15 @@ def has_zero_rows(network: TextCNN) -> bool:
     return not network.embedding.weight[[PADDING_ID, UNKNOWN_ID]].any()
 
 
-def has_finite_weights(module: nn.Module) -> bool:
-    """Whether no weight is infinite or not a number."""
+def has_finite_weights(module: nn.Module, rows: Sequence[Sequence[int]] | None = None) -> bool:
+    """Whether no weight is infinite or not a number; of embeddings, of the ids in `rows` alone."""
+    weights: list[Tensor] = list(module.parameters())
+    if rows is not None and isinstance(module, TextCNN):
+        table = module.embedding.weight
+        used = torch.tensor(sorted(set(chain.from_iterable(rows))), dtype=torch.int64)
+        weights = [table[used], *(weight for weight in weights if weight is not table)]
     # A sum keeps what is not finite, and needs no copy of the weights.
-    return all(weight.sum().isfinite() for weight in module.parameters())
+    return all(weight.sum().isfinite() for weight in weights)
 
 
 def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"]]:

@@ -229,8 +229,14 @@ def succeed(service: Running, id: str) -> dict[str, Any]:
 
 
 def until_at(service: Running, id: str, done: int) -> None:
-    """Wait until a running job is so far."""
-    until(lambda: service.job(id)["state"] == "running" and service.job(id)["done"] >= done)
+    """Wait until a running job is so far; it must last longer than the second between reports."""
+
+    def is_so_far() -> bool:
+        job = service.job(id)
+        assert job["state"] in ("queued", "running"), job
+        return job["state"] == "running" and job["done"] >= done
+
+    until(is_so_far, what=f"job {id} to be at {done}")
 
 
 def left_over(service: Running) -> list[str]:

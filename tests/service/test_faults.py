@@ -326,9 +326,9 @@ def test_the_clock_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with running(tmp_path / "data", threads=1) as service:
         upload(service, "reviews", 400)
         upload(service, "one", 1)
-        calm = succeed(service, train(service, "calm"))
+        calm = succeed(service, train(service, "calm", epochs=60))
         for number in range(FAULTS):
-            ids = [train(service, f"moved{number}")]
+            ids = [train(service, f"moved{number}", epochs=60)]
             key = {"Idempotency-Key": f"key-{number}"}
             request = {"model": "sst", "corpus": "one"}
             until_at(service, ids[0], 20)
@@ -338,7 +338,7 @@ def test_the_clock_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                 time.sleep(RANDOM.uniform(1, 2))
             assert ids[1] == ids[2]
             assert {succeed(service, id)["attempts"] for id in ids} == {1}
-        killed = train(service, "killed")
+        killed = train(service, "killed", epochs=60)
         until_at(service, killed, 20)
         assert kill_worker(service, killed)
         assert succeed(service, killed)["attempts"] == 2

@@ -146,7 +146,7 @@ def test_two_workers_race(served: Running) -> None:
     other = Running(served.data, "--only", "worker", **{"threads": 1, **_settings(served)})
     other.start(wait=False)
     try:
-        busy = [train(served, f"busy{number}", epochs=40) for number in range(2)]
+        busy = [train(served, f"busy{number}", epochs=60) for number in range(2)]
         for id in busy:
             until_at(served, id, 1)
         with ThreadPoolExecutor(8) as threads:
@@ -168,8 +168,9 @@ def test_two_workers_race(served: Running) -> None:
 
 @on_some
 def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
-    calm = succeed(served, train(served, "calm", epochs=60))
-    id = train(served, "moved", epochs=60)
+    # Longer than what a worker that should stop waits for the job's end.
+    calm = succeed(served, train(served, "calm", epochs=250))
+    id = train(served, "moved", epochs=250)
     until_at(served, id, 30)
     assert served.stop() < 10
     assert (served.data / "models" / "moved.training.pt").exists()

@@ -50,8 +50,8 @@ Data = Annotated[
     Field(
         max_length=100,
         pattern=NAME,
-        description="An uploaded corpus, rotten-tomatoes, imdb, imdb-sentences, or sst where the "
-        "service has it.",
+        description="An uploaded corpus, rotten-tomatoes, imdb, imdb-sentences, or sst and "
+        "questions where the service has them.",
     ),
 ]
 

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """A postgresql:// or redis:// address; else a SQLite file in `data`."""
     sst: Path | None = None
     """The folder of the Stanford Sentiment Treebank's trees, or its zip."""
+    questions: Path | None = None
+    """The folder of WikiTableQuestions' tsv files, or their zip."""
     allowed_hosts: str = ""
     """Names that requests may come for, with commas between; else loopback names, or any with
     keys."""
@@ -47,6 +49,17 @@ class Settings(BaseSettings):
     """Queued and running together."""
     max_streams: int = Field(100, ge=1)
     """Open streams of events."""
+
+    def folder_of(self, corpus: str) -> Path | None:
+        """Where the files of a corpus are that no package carries."""
+        if corpus == "questions":
+            return self.questions
+        return self.sst if corpus.startswith("sst") else None
+
+    def has(self, corpus: str) -> bool:
+        """Whether a corpus of the library can be read here."""
+        carried = corpus != "questions" and not corpus.startswith("sst")
+        return carried or self.folder_of(corpus) is not None
 
     @property
     def database_address(self) -> str:

@@ -196,12 +196,13 @@ class Work:
         uploaded = patiently(lambda: self._uploaded(corpus))
         if uploaded is not None:
             return str(self.storage.corpus(uploaded.file)), None
-        if not pairs and corpus.startswith("sst") and self.settings.sst is None:
+        if not pairs and not self.settings.has(corpus):
             raise CorpusError(
-                "The service does not have the Stanford Sentiment Treebank; its operator sets "
-                "TEXTCOND_SST to the folder of its trees."
+                f"The service does not have {corpus}; its operator sets TEXTCOND_SST to the folder "
+                "of the Stanford Sentiment Treebank's trees, or TEXTCOND_QUESTIONS to that of "
+                "WikiTableQuestions."
             )
-        return corpus, self.settings.sst if corpus.startswith("sst") else None
+        return corpus, self.settings.folder_of(corpus)
 
     def _uploaded(self, corpus: str) -> Corpus | None:
         with self.database.reading() as session:

@@ -13,7 +13,7 @@ import torch
 
 from textcond.attribution.conductance import Conductance, conductances
 from textcond.attribution.inputs import Text, tokens_of
-from textcond.attribution.prediction import Prediction
+from textcond.attribution.prediction import Prediction, predict
 from textcond.attribution.quantity import MARGIN
 from textcond.errors import PatternError, TextError
 from textcond.model.checkpoint import Model
@@ -107,7 +107,7 @@ class PatternQuery:
 def explain(
     model: Model, text: Text, *, target: str = MARGIN, output: str = "logit"
 ) -> Explanation:
-    """Predict and explain one text; raises what `conductance` does."""
+    """Predict and explain one text, as `explain_all` does."""
     (explanation,) = explain_all(model, [text], target=target, output=output)
     return explanation
 
@@ -115,11 +115,21 @@ def explain(
 def explain_all(
     model: Model, texts: Sequence[Text], *, target: str = MARGIN, output: str = "logit"
 ) -> list[Explanation]:
-    """Predict and explain many texts; raises what `conductance` does."""
-    results = conductances(model, texts, target=target, output=output)
+    """Predict and explain many texts; raises what `conductance` does.
+
+    The margin of a classifier is between the class that it calls a text and the next likely one.
+    """
+    targets = [target] * len(texts)
+    if target == MARGIN and model.softmax:
+        targets = [one.margin for one in predict(model, texts)]
+    results: dict[int, Conductance] = {}
+    for wanted in dict.fromkeys(targets):
+        rows = [row for row, named in enumerate(targets) if named == wanted]
+        found = conductances(model, [texts[row] for row in rows], target=wanted, output=output)
+        results.update(zip(rows, found, strict=True))
     return [
-        Explanation(model, text if isinstance(text, str) else " ".join(text), result)
-        for text, result in zip(texts, results, strict=True)
+        Explanation(model, text if isinstance(text, str) else " ".join(text), results[row])
+        for row, text in enumerate(texts)
     ]
 
 

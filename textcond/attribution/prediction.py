@@ -44,6 +44,12 @@ class Prediction:
         """The output with the greatest logit: for the two heads, the sign of the margin."""
         return self.model.outputs[int(self.logits.argmax())]
 
+    @property
+    def margin(self) -> str:
+        """The output with the greatest logit against the one with the next: a target."""
+        first, second = self.logits.argsort(descending=True, stable=True)[:2].tolist()
+        return f"{self.model.outputs[first]}:{self.model.outputs[second]}"
+
     def to_dict(self) -> dict[str, Any]:
         """The machine form."""
         return {

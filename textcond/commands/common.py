@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
 Target = Annotated[
     str,
-    typer.Option(help="The score to explain: positive, negative or margin; A:B for two classes."),
+    typer.Option(
+        help="The score to explain: positive, negative or margin; a class, or A:B for two."
+    ),
 ]
 Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Top = Annotated[int, typer.Option(min=0, help="How many filters; 0 for all.")]
 Shown = Annotated[int, typer.Option("--top", min=0, help="How many rows to show; 0 for all.")]
 DataDir = Annotated[
-    Path | None, typer.Option(help="SST: the folder of trees, or trainDevTestTrees_PTB.zip.")
+    Path | None, typer.Option(help="The folder of SST's trees or of the questions, or its zip.")
 ]
 AnalysisFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that `textcond analyze` wrote.")

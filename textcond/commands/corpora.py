@@ -44,8 +44,8 @@ def analyze(
     data: Annotated[
         str,
         typer.Option(
-            help="sst, sst-phrases, rotten-tomatoes, imdb, imdb-sentences, or a csv, tsv, jsonl or "
-            "txt file."
+            help="sst, sst-phrases, rotten-tomatoes, imdb, imdb-sentences, questions, or a csv, "
+            "tsv, jsonl or txt file."
         ),
     ] = "sst",
     split: Annotated[

@@ -22,7 +22,9 @@ def train(
     name: Annotated[str, typer.Option(help="The new model is saved as models/NAME.")],
     data: Annotated[
         str,
-        typer.Option(help="sst, rotten-tomatoes, imdb, or a csv, tsv, jsonl file with labels."),
+        typer.Option(
+            help="sst, rotten-tomatoes, imdb, questions, or a csv, tsv, jsonl file with labels."
+        ),
     ] = "sst",
     data_dir: DataDir = None,
     pretrain: Annotated[
@@ -101,7 +103,7 @@ def evaluate(
         str,
         typer.Option(
             help="sst, sst-phrases, sst-negation, minimal-pairs, rotten-tomatoes, imdb, "
-            "imdb-sentences, or a labelled file."
+            "imdb-sentences, questions, or a labelled file."
         ),
     ] = "sst",
     split: Annotated[
@@ -114,7 +116,7 @@ def evaluate(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy of each head and of the margin."""
+    """Accuracy of each head and of the margin, or over the classes."""
     from textcond.corpora.loading import PAIR_NAMES, load_corpus
     from textcond.model.checkpoint import load
     from textcond.model.evaluation import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from datasets import Dataset, Features, List, Value
+from datasets import ClassLabel, Dataset, Features, List, Value
 
 NO_LABEL = -1
 FEATURES = Features(
@@ -20,6 +20,8 @@ FEATURES = Features(
     }
 )
 """A label that is not known is `NO_LABEL`, as in the `datasets` library."""
+CLASS = "class"
+"""One column more, where the texts are of classes instead of a polarity."""
 
 
 def five_class_dataset(
@@ -63,3 +65,21 @@ def polar_columns(
         "positive": list(positive),
         "negative": [NO_LABEL if label == NO_LABEL else 1 - label for label in positive],
     }
+
+
+def class_dataset(
+    texts: Sequence[str],
+    tokens: Sequence[list[str]],
+    classes: Sequence[str],
+    names: Sequence[str],
+) -> Dataset:
+    """Rows that are each of one of the classes `names`, and of no polarity."""
+    unknown = polar_columns(texts, tokens, [NO_LABEL] * len(texts))
+    features = Features({**FEATURES, CLASS: ClassLabel(names=list(names))})
+    return Dataset.from_dict({**unknown, CLASS: list(classes)}, features=features)
+
+
+def class_names(dataset: Dataset) -> tuple[str, ...]:
+    """The classes of a corpus; none if its texts have a polarity."""
+    feature = dataset.features.get(CLASS)
+    return tuple(feature.names) if isinstance(feature, ClassLabel) else ()

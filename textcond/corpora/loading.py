@@ -8,11 +8,15 @@ from datasets import Dataset, IterableDataset, concatenate_datasets
 
 from textcond.corpora.files import ENDINGS, load_file, stream_file
 from textcond.corpora.negation import load_minimal_pairs, load_negation
+from textcond.corpora.questions import load_questions
 from textcond.corpora.reviews import load_review_sentences, load_reviews
 from textcond.corpora.treebank import Unit, load_treebank
 from textcond.errors import CorpusError
 
-TRAINING_NAMES = ("sst", "sst-phrases", "rotten-tomatoes", "imdb", "imdb-sentences")
+TRAINING_NAMES = (
+    *("sst", "sst-phrases", "rotten-tomatoes", "imdb", "imdb-sentences"),
+    "questions",
+)
 PAIR_NAMES = ("sst-negation", "minimal-pairs")
 
 
@@ -21,8 +25,8 @@ def load_corpus(data: str, split: str = "train", *, data_dir: Path | None = None
 
     `data` is one of `TRAINING_NAMES`, one of `PAIR_NAMES`, whose rows have the columns of
     `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file. Where there are no
-    parts (`has_parts`) `split` says nothing. `data_dir` is where SST's trees are. Raises
-    `CorpusError` if it cannot be had.
+    parts (`has_parts`) `split` says nothing. `data_dir` is where SST's trees are, or the
+    questions. Raises `CorpusError` if it cannot be had.
     """
     if data == "minimal-pairs":
         return load_minimal_pairs()
@@ -64,6 +68,8 @@ def has_parts(data: str) -> bool:
 def _part(data: str, split: str, data_dir: Path | None) -> Dataset:
     if data == "sst-negation":
         return load_negation(split, data_dir=data_dir)
+    if data == "questions":
+        return load_questions(split, data_dir=data_dir)
     if data in ("sst", "sst-phrases"):
         unit: Unit = "sentence" if data == "sst" else "phrase"
         return load_treebank(split, data_dir=data_dir, unit=unit)

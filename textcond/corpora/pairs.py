@@ -28,7 +28,10 @@ from textcond.text.tokenizer import tokenize_all
 
 LONGEST_CUT = 4
 """Words after the negator: with it and an auxiliary they fill the widest filter."""
-PAIR_CORPORA = ("sst-negation", "minimal-pairs", *TRAINING_NAMES)
+PAIR_CORPORA = (
+    *("sst-negation", "minimal-pairs"),
+    *(name for name in TRAINING_NAMES if name != "questions"),  # which have no polarity
+)
 _POLARITIES = {"positive": 3, "negative": 1, "": NO_LABEL}
 
 

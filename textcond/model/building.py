@@ -10,6 +10,7 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
+from textcond.corpora.columns import class_names
 from textcond.corpora.files import ENDINGS
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import load_negation
@@ -47,6 +48,15 @@ class Corpora:
     negation: Dataset | None = None
     """Where there are trees: their negation pairs of dev and test."""
     data_dir: Path | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the texts are told apart by; none if it is their polarity."""
+        return class_names(self.train)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.classes or POLARITY_HEADS
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -100,7 +110,8 @@ def build_model(
         resume=resume,
         watch=watch,
     )
-    metrics = finish(Model(name, network, vocabulary), corpora) | {"history": history}
+    trained = Model(name, network, vocabulary, corpora.outputs, bool(corpora.classes))
+    metrics = finish(trained, corpora) | {"history": history}
     details = {
         "data": titles.get(data, Path(data).name),
         "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
@@ -112,9 +123,16 @@ def build_model(
         "--vocabulary-size": vocabulary_size,
         "--vectors": vectors and vectors.name,
     }
-    card = model_card(name, details, metrics, corpora.sizes, len(vocabulary), options)
+    card = model_card(trained, details, metrics, corpora.sizes, options)
     model = checkpoint.save(
-        folder, network=network, vocabulary=vocabulary, details=details, metrics=metrics, card=card
+        folder,
+        network=network,
+        vocabulary=vocabulary,
+        details=details,
+        metrics=metrics,
+        card=card,
+        outputs=trained.outputs,
+        softmax=trained.softmax,
     )
     state.unlink()
     return model
@@ -130,6 +148,8 @@ def load_corpora(
         return corpora
     _check_trainable("pretrain", pretrain)
     more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir), pretrain)
+    if class_names(more) != corpora.classes:
+        raise CorpusError(f"`pretrain` {pretrain!r} and {data!r} have other classes; leave it out.")
     held_out = {_wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}
     kept = [row for row, words in enumerate(more["tokens"]) if _wording(words) not in held_out]
     if not kept:
@@ -191,6 +211,7 @@ def encode_corpora(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> 
         encode_examples(corpora.dev, vocabulary),
         more,
         _substitution(corpora, vocabulary, recipe),
+        softmax=bool(corpora.classes),
     )
 
 
@@ -206,9 +227,10 @@ def _substitution(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> S
 def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     """Calibrate the trained network, in place, and measure it."""
     dev, test = (encode_examples(rows, model.vocabulary) for rows in (corpora.dev, corpora.test))
-    before = calibration_errors(model.network, test)
-    temperature = calibrate(model.network, dev)
-    errors = zip(before, calibration_errors(model.network, test), strict=True)
+    softmax = model.softmax
+    before = calibration_errors(model.network, test, softmax=softmax)
+    temperature = calibrate(model.network, dev, softmax=softmax)
+    errors = zip(before, calibration_errors(model.network, test, softmax=softmax), strict=True)
     metrics = {
         "dev": evaluate(model, corpora.dev),
         "test": evaluate(model, corpora.test),
@@ -216,13 +238,14 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
             "temperature": temperature,
             **{
                 head: dict(zip(("before", "after"), pair, strict=True))
-                for head, pair in zip(POLARITY_HEADS, errors, strict=True)
+                for head, pair in zip(("class",) if softmax else model.outputs, errors, strict=True)
             },
         },
     }
     if corpora.negation is not None:
         metrics["negation"] = negation_figures(model, corpora.negation)
-    metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
+    if not softmax:
+        metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
     return metrics
 
 

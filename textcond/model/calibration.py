@@ -1,6 +1,6 @@
 """Whether a head that says 0.8 is right eight times in ten, and a temperature to make it so.
 
-One temperature for both heads, so that the margin between them keeps its sign.
+One temperature for all outputs, so that the margin between two keeps its sign.
 
 Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks" (2017).
 """
@@ -20,6 +20,15 @@ BINS = 15
 FEWEST_TEXTS = 100
 
 
+def _binned_gap(
+    confidences: Float[Tensor, " texts"], right: Float[Tensor, " texts"], least: float
+) -> float:
+    """Mean distance between confidence and accuracy over bins of equal width from `least` to 1."""
+    bins = ((confidences - least) / (1 - least) * BINS).long().clamp(0, BINS - 1)
+    gaps = torch.zeros(BINS, dtype=torch.float64).index_add(0, bins, confidences - right)
+    return float(gaps.abs().sum() / len(right))
+
+
 def expected_calibration_error(
     logits: Float[Tensor, " texts"], targets: Float[Tensor, " texts"]
 ) -> float:
@@ -29,21 +38,27 @@ def expected_calibration_error(
     """
     probabilities = torch.sigmoid(logits.double())
     confidences = torch.maximum(probabilities, 1 - probabilities)
-    right = ((logits > 0) == (targets > 0)).double()
-    bins = ((confidences - 0.5) * 2 * BINS).long().clamp(max=BINS - 1)
-    gaps = torch.zeros(BINS, dtype=torch.float64).index_add(0, bins, confidences - right)
-    return float(gaps.abs().sum() / len(logits))
+    return _binned_gap(confidences, ((logits > 0) == (targets > 0)).double(), 0.5)
 
 
-def calibration_errors(network: TextCNN, examples: Examples) -> list[float]:
-    """`expected_calibration_error` of each head."""
+def calibration_errors(
+    network: TextCNN, examples: Examples, *, softmax: bool = False
+) -> list[float]:
+    """`expected_calibration_error` of each head; of a classifier, of the class that it calls."""
     logits = predict_logits(network, examples)
+    if softmax:
+        confidences, called = logits.double().softmax(dim=1).max(dim=1)
+        right = (called == examples.targets.argmax(dim=1)).double()
+        return [_binned_gap(confidences, right, 1 / logits.shape[1])]
     heads = zip(logits.T, examples.targets.T, strict=True)
     return [expected_calibration_error(logit, target) for logit, target in heads]
 
 
 def fit_temperature(
-    logits: Float[Tensor, "texts heads"], targets: Float[Tensor, "texts heads"]
+    logits: Float[Tensor, "texts outputs"],
+    targets: Float[Tensor, "texts outputs"],
+    *,
+    softmax: bool = False,
 ) -> float:
     """The divisor of the logits under which the targets are likeliest; at most 20 and at least
     1/20."""
@@ -52,8 +67,11 @@ def fit_temperature(
 
     def loss() -> float:
         optimizer.zero_grad()
-        value = functional.binary_cross_entropy_with_logits(
-            logits.double() * scale.exp(), targets.double()
+        scaled, wanted = logits.double() * scale.exp(), targets.double()
+        value = (
+            functional.cross_entropy(scaled, wanted)
+            if softmax
+            else functional.binary_cross_entropy_with_logits(scaled, wanted)
         )
         value.backward()
         return float(value.detach())
@@ -62,14 +80,15 @@ def fit_temperature(
     return float((-scale.detach()).exp().clamp(1 / 20, 20))
 
 
-def calibrate(network: TextCNN, dev: Examples) -> float:
-    """Divide the weights of the heads by their temperature on the dev part, and return it.
+def calibrate(network: TextCNN, dev: Examples, *, softmax: bool = False) -> float:
+    """Divide the weights of the outputs by their temperature on the dev part, and return it.
 
     A dev part of fewer than `FEWEST_TEXTS` is too small to tell: then it is 1.
     """
     if len(dev) < FEWEST_TEXTS:
         return 1.0
-    temperature = fit_temperature(predict_logits(network, dev), dev.targets)
+    logits = predict_logits(network, dev)
+    temperature = fit_temperature(logits, dev.targets, softmax=softmax)
     with torch.no_grad():
         network.output.weight.div_(temperature)
         network.output.bias.div_(temperature)

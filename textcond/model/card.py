@@ -8,21 +8,24 @@ from typing import Any
 
 import torch
 
+from textcond.model.checkpoint import Model
+
 _LIMITS = """\
 - English only, and best on text like the training text.
 - A window sees six words at most; what depends on words further apart is out of reach.
 - Words outside the vocabulary embed to zero: they count for nothing, and answers mark them.
 - Words that the training texts lack keep their pretrained vectors, unadjusted.
+"""
+_POLARITY_LIMIT = """\
 - A polarity is a guess about a text, not about a person; do not decide about people with it.
 """
 
 
 def model_card(
-    name: str,
+    model: Model,
     details: Mapping[str, Any],
     metrics: Mapping[str, Any],
     sizes: Mapping[str, int],
-    words: int,
     options: Mapping[str, Any],
 ) -> str:
     """Markdown; `options` are those of the command that are not in the recipe."""
@@ -30,31 +33,35 @@ def model_card(
         f"Pretrained on `{details['pretraining']}`: {sizes['pretraining']:,} texts."
     )
     parts = [
-        f"# {name}",
-        "A convolutional sentiment classifier with a positive and a negative head: "
-        "50 dimensions, filters of widths 3 to 6 with 64 each, 1-max pooling, 10 hidden "
-        "units (Kim 2014; Dhamdhere et al. 2019, §6).",
+        f"# {model.name}",
+        f"A convolutional {_kind(model)}: 50 dimensions, filters of widths 3 to 6 with 64 each, "
+        "1-max pooling, 10 hidden units (Kim 2014; Dhamdhere et al. 2019, §6).",
         "## Data",
         f"Trained on `{details['data']}`: {sizes['train']:,} texts; the epoch was chosen on "
         f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts had no part in any choice.",
         pretraining,
-        f"Word vectors: {details['vectors']}. Vocabulary: {words:,} entries, every word of "
-        "the training text, then the frequent ones of the text it was pretrained on and of the "
-        "vectors.",
+        f"Word vectors: {details['vectors']}. Vocabulary: {len(model.vocabulary):,} entries, every "
+        "word of the training text, then the frequent ones of the text it was pretrained on and of "
+        "the vectors.",
         "## Recipe",
-        _command(name, details, options),
+        _command(model.name, details, options),
         f"With torch {torch.__version__.split('+')[0]} on {torch.get_num_threads()} threads. "
-        "SST needs `--data-dir`, the folder of its trees. The same command gives the same bits "
-        "on one machine with the same number of threads.",
+        "`--data-dir` is the folder of SST's trees or of the questions. The same command gives the "
+        "same bits on one machine with the same number of threads.",
         "## Figures",
         _accuracies(metrics),
         _calibration(metrics["calibration"]),
-        "## Negation",
-        _negation(metrics),
+        *(() if model.softmax else ("## Negation", _negation(metrics))),
         "## Limits",
-        _LIMITS,
+        _LIMITS + ("" if model.softmax else _POLARITY_LIMIT),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _kind(model: Model) -> str:
+    if model.softmax:
+        return f"classifier with a softmax over {', '.join(model.outputs)}"
+    return "sentiment classifier with a positive and a negative head"
 
 
 def _command(name: str, details: Mapping[str, Any], options: Mapping[str, Any]) -> str:
@@ -66,6 +73,13 @@ def _command(name: str, details: Mapping[str, Any], options: Mapping[str, Any]) 
 
 
 def _accuracies(metrics: Mapping[str, Any]) -> str:
+    parts = [("dev", metrics["dev"]), ("test", metrics["test"])]
+    if "accuracy" in metrics["test"]:  # of classes
+        names = [name for name in metrics["test"] if name != "texts"]
+        head = ("part", *(name.replace("_", " ") for name in names))
+        return markdown_table(
+            head, [(part, *(_shown(figures[name]) for name in names)) for part, figures in parts]
+        )
     rows = [
         (
             part,
@@ -74,7 +88,7 @@ def _accuracies(metrics: Mapping[str, Any]) -> str:
             _shown(figures["negative_accuracy"]),
             _shown(figures["unknown_tokens"]),
         )
-        for part, figures in (("dev", metrics["dev"]), ("test", metrics["test"]))
+        for part, figures in parts
     ]
     head = ("part", "margin (polar texts)", "positive head", "negative head", "unknown tokens")
     return markdown_table(head, rows)
@@ -82,13 +96,15 @@ def _accuracies(metrics: Mapping[str, Any]) -> str:
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     rows = [
-        (head, _shown(calibration[head]["before"]), _shown(calibration[head]["after"]))
-        for head in ("positive", "negative")
+        (head, _shown(errors["before"]), _shown(errors["after"]))
+        for head, errors in calibration.items()
+        if head != "temperature"
     ]
+    which = "the outputs" if "class" in calibration else "both heads"
     return (
         "Expected calibration error on test (15 bins), before and after dividing the weights of "
-        f"both heads by a temperature fitted on dev, {calibration['temperature']:.3f}:\n\n"
-    ) + markdown_table(("head", "before", "after"), rows)
+        f"{which} by a temperature fitted on dev, {calibration['temperature']:.3f}:\n\n"
+    ) + markdown_table(("output" if "class" in calibration else "head", "before", "after"), rows)
 
 
 def _negation(metrics: Mapping[str, Any]) -> str:

@@ -183,15 +183,17 @@ def _summary(folder: Path) -> dict[str, Any]:
     return {
         **summary,
         "data": str(config.get("data", "")),
-        "dev_accuracy": _margin_accuracy(metrics, "dev"),
-        "test_accuracy": _margin_accuracy(metrics, "test"),
+        "dev_accuracy": _accuracy(metrics, "dev"),
+        "test_accuracy": _accuracy(metrics, "test"),
         "hash": _short_hash(content),
     }
 
 
-def _margin_accuracy(metrics: Mapping[str, Any], part: str) -> float | None:
+def _accuracy(metrics: Mapping[str, Any], part: str) -> float | None:
+    """By the margin, or over the classes."""
     figures = metrics.get(part)
-    accuracy = figures.get("margin_accuracy") if isinstance(figures, dict) else None
+    figures = figures if isinstance(figures, dict) else {}
+    accuracy = figures.get("margin_accuracy", figures.get("accuracy"))
     return accuracy if isinstance(accuracy, float) else None
 
 

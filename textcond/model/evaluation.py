@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 from datasets import Dataset
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
-from textcond.corpora.columns import NO_LABEL, five_class_dataset
+from textcond.corpora.columns import CLASS, NO_LABEL, class_names, five_class_dataset
 from textcond.corpora.negation import KINDS
 from textcond.errors import CorpusError
 from textcond.model.batches import Examples, head_targets
@@ -55,14 +57,42 @@ def accuracies(
     }
 
 
-def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
-    """`accuracies` on the labelled rows of a corpus, and the share of words unknown.
+def class_accuracies(
+    logits: Float[Tensor, "texts outputs"],
+    targets: Float[Tensor, "texts outputs"],
+    names: Sequence[str],
+) -> dict[str, float | int | None]:
+    """Accuracy of a classifier, and how many texts of each class it finds.
 
-    Raises `CorpusError` if no row is labelled.
+    A text is called what has the greatest logit.
     """
+    called, wanted = logits.argmax(dim=1), targets.argmax(dim=1)
+    right = called == wanted
+    recalls = {
+        f"{name}_recall": _share(right[wanted == output]) for output, name in enumerate(names)
+    }
+    return {"accuracy": _share(right), **recalls, "texts": len(targets)}
+
+
+def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
+    """`accuracies` on the labelled rows of a corpus, or `class_accuracies`, and the share of
+    words unknown.
+
+    Raises `CorpusError` if no row is labelled, or not as the model's outputs are.
+    """
+    if class_names(dataset) != (model.outputs if model.softmax else ()):
+        raise CorpusError(
+            f"The model {model.name!r} tells {', '.join(model.outputs)} apart; the corpus has "
+            f"{', '.join(class_names(dataset)) or 'polarities'}. Take another corpus or model."
+        )
     labelled = labelled_rows(dataset)
     examples = encode_examples(labelled, model.vocabulary)
-    figures = accuracies(predict_logits(model.network, examples), examples.targets)
+    logits = predict_logits(model.network, examples)
+    figures = (
+        class_accuracies(logits, examples.targets, model.outputs)
+        if model.softmax
+        else accuracies(logits, examples.targets)
+    )
     return {**figures, "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
 
 
@@ -132,6 +162,8 @@ def _spans(tokens: list[str]) -> set[tuple[int, int]]:
 
 def labelled_rows(dataset: Dataset, name: str = "The corpus") -> Dataset:
     """The rows with a label and a word; raises `CorpusError` if there are none."""
+    if class_names(dataset):
+        return dataset
     columns = zip(dataset["tokens"], dataset["positive"], strict=True)
     rows = [row for row, (tokens, label) in enumerate(columns) if tokens and label != NO_LABEL]
     if not rows:
@@ -140,10 +172,14 @@ def labelled_rows(dataset: Dataset, name: str = "The corpus") -> Dataset:
 
 
 def encode_examples(dataset: Dataset, vocabulary: Vocabulary, *, softness: float = 0.0) -> Examples:
-    """A labelled corpus as ids, with the targets of the two heads.
+    """A labelled corpus as ids, with the targets of the two heads or of the classes.
 
     Softness is for labels of known strength (`batches.head_targets`).
     """
+    if names := class_names(dataset):
+        classes = torch.tensor(dataset[CLASS], dtype=torch.int64)
+        targets = functional.one_hot(classes, len(names)).float()
+        return Examples.encode(dataset["tokens"], targets, vocabulary)
     targets = torch.tensor([dataset["positive"], dataset["negative"]], dtype=torch.float32).T
     labels = torch.tensor(dataset["label"], dtype=torch.int64)
     strong = (labels != NO_LABEL)[:, None]

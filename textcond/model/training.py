@@ -24,7 +24,7 @@ from torch.nn import functional
 from textcond.disk import write_whole
 from textcond.errors import TrainingError
 from textcond.model.batches import Examples
-from textcond.model.evaluation import accuracies, is_polar, predict_logits
+from textcond.model.evaluation import accuracies, class_accuracies, is_polar, predict_logits
 from textcond.model.network import Shape, TextCNN, has_finite_weights
 from textcond.model.recipe import Recipe
 from textcond.model.substitution import Substitution
@@ -42,6 +42,8 @@ class TrainingData:
     dev: Examples
     pretraining: Examples | None = None
     substitution: Substitution | None = None
+    softmax: bool = False
+    """Whether a text is of one class among the outputs, or each output is a head."""
 
     def of_epoch(self, pretrains: bool, generator: np.random.Generator) -> Examples:
         if pretrains and self.pretraining is not None:
@@ -148,7 +150,7 @@ def train(
     Raises `TrainingError` if the checkpoint belongs to another run, the dev part has no polar
     text, or the loss or a weight is not finite.
     """
-    if not is_polar(data.dev.targets).any():
+    if not data.softmax and not is_polar(data.dev.targets).any():
         raise TrainingError("The dev part has no positive or negative text to choose the epoch by.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -169,7 +171,7 @@ def train(
                 run.network.load_state_dict(run.average.state_dict())
                 run.optimizer, run.steps = _optimizer(run.network, recipe), 0
             _epoch(run, data, recipe, watch)
-            _measure(run, data.dev)
+            _measure(run, data)
             if checkpoint is not None:
                 _save(checkpoint, {"identity": identity, "run": run.state()})
     run.average.load_state_dict(run.best)
@@ -214,7 +216,12 @@ def _epoch(
     for done, (ids, lengths, targets) in enumerate(
         examples.shuffled(recipe.batch_size, generator), start=1
     ):
-        loss = functional.binary_cross_entropy_with_logits(run.network(ids, lengths), targets)
+        logits = run.network(ids, lengths)
+        loss = (
+            functional.cross_entropy(logits, targets)
+            if data.softmax
+            else functional.binary_cross_entropy_with_logits(logits, targets)
+        )
         for group in run.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * (1 - run.steps / steps)
         run.optimizer.zero_grad()
@@ -263,9 +270,12 @@ def _average(run: _Run, recipe: Recipe) -> None:
         torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
 
 
-def _measure(run: _Run, dev_examples: Examples) -> None:
-    logits = predict_logits(run.average, dev_examples)
-    accuracy = accuracies(logits, dev_examples.targets)["margin_accuracy"]
+def _measure(run: _Run, data: TrainingData) -> None:
+    logits = predict_logits(run.average, data.dev)
+    if data.softmax:
+        accuracy = class_accuracies(logits, data.dev.targets, ())["accuracy"]
+    else:
+        accuracy = accuracies(logits, data.dev.targets)["margin_accuracy"]
     assert accuracy is not None  # `train` asks for polar dev texts
     run.history[-1]["dev_accuracy"] = accuracy
     if len(run.history) > run.pretraining_epochs and run.best_epoch == len(run.history):

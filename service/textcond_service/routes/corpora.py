@@ -114,7 +114,7 @@ def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = Fa
 
 def check_pairs(core: Core, session: Session, name: str) -> None:
     """The same for pairs, of which the library has some more."""
-    if name == "minimal-pairs" or (name == "sst-negation" and core.settings.sst):
+    if name in ("minimal-pairs", "sst-negation") and core.settings.has(name):
         return
     check_corpus(core, session, name)
 
@@ -128,7 +128,7 @@ def _is_read(session: Session, corpus: str) -> bool:
 
 
 def _known(settings: Settings) -> list[str]:
-    return [name for name in TRAINING_NAMES if settings.sst or not name.startswith("sst")]
+    return [name for name in TRAINING_NAMES if settings.has(name)]
 
 
 def _keep(core: Core, name: str, filename: str, content: BinaryIO) -> dict[str, Any]:

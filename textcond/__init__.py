@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from textcond.attribution.explanation import (
         Explanation as Explanation,
         explain as explain,
+        explain_all as explain_all,
         query_filters as query_filters,
     )
     from textcond.attribution.measures import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         measure_filters as measure_filters,
     )
     from textcond.attribution.path import StraightPath as StraightPath
+    from textcond.attribution.prediction import Prediction as Prediction, predict as predict
     from textcond.errors import TextcondError as TextcondError
     from textcond.model.checkpoint import Model as Model, load as load
     from textcond.model.network import FromEmbedding as FromEmbedding
@@ -38,10 +40,13 @@ _HOMES = {
     "filter_conductance": "textcond.attribution.conductance",
     "Explanation": "textcond.attribution.explanation",
     "explain": "textcond.attribution.explanation",
+    "explain_all": "textcond.attribution.explanation",
     "query_filters": "textcond.attribution.explanation",
     "integrated_gradients": "textcond.attribution.measures",
     "measure_filters": "textcond.attribution.measures",
     "StraightPath": "textcond.attribution.path",
+    "Prediction": "textcond.attribution.prediction",
+    "predict": "textcond.attribution.prediction",
     "TextcondError": "textcond.errors",
     "FromEmbedding": "textcond.model.network",
     "Model": "textcond.model.checkpoint",

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.corpora.release import HEAD, write
 from textcond.corpora.columns import CLASS, NO_LABEL, class_names
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.questions import ANSWER_TYPES, answer_type, load_questions
 from textcond.errors import CorpusError
-
-HEAD = "id\tutterance\tcontext\ttargetValue"
 
 
 @pytest.mark.parametrize(
@@ -43,18 +42,6 @@ def test_the_type_of_an_answer(type: str, answers: tuple[str, ...]) -> None:
     assert {answer: answer_type(answer) for answer in answers} == dict.fromkeys(answers, type)
 
 
-def write(folder: Path, rows: int = 200) -> Path:
-    """Questions of our own about as many tables."""
-    answers = ("3", "1999", "yes", "Peru", "a|b")
-    for name in ("random-split-1-train", "random-split-1-dev", "pristine-unseen-tables"):
-        lines = [
-            f"nt-{row}\thow many of {row} in {name}?\tcsv/{row}.csv\t{answers[row % 5]}"
-            for row in range(rows)
-        ]
-        (folder / f"{name}.tsv").write_text("\n".join([HEAD, *lines]) + "\n")
-    return folder
-
-
 def test_parts_and_columns(tmp_path: Path) -> None:
     write(tmp_path)
     parts = {split: load_questions(split, data_dir=tmp_path) for split in ("train", "dev", "test")}
@@ -62,7 +49,7 @@ def test_parts_and_columns(tmp_path: Path) -> None:
     assert 5 <= len(parts["dev"]) <= 40
     assert not set(parts["train"]["text"]) & set(parts["dev"]["text"])
     first = parts["test"][0]
-    assert first["tokens"] == ["how", "many", "of", "0", "in", "random-split-1-dev", "?"]
+    assert first["tokens"] == ["how", "many", "0", "random-split-1-dev", "are", "there", "?"]
     assert [first[name] for name in ("label", "positive", "negative")] == [NO_LABEL] * 3
     assert class_names(parts["test"]) == ANSWER_TYPES
     assert parts["test"].features[CLASS].int2str(parts["test"][CLASS][:5]) == [

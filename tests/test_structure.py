@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from textcond.cli import app
 
 STAGES = ["errors", "disk", "text", "corpora", "model", "attribution", "analysis", "report"]
-STAGES += ["commands", "cli"]
+STAGES += ["studies", "commands", "cli"]
 """The order in which text passes; a module imports from its own stage and from those before."""
 
 

@@ -8,7 +8,8 @@
     ├── VectorsError        word vectors that are missing or broken
     ├── ModelError          a trained model that is missing, damaged or not ours
     ├── TrainingError       a training run that cannot start or go on
-    └── AnalysisError       a corpus analysis that is missing, broken or of something else
+    ├── AnalysisError       a corpus analysis that is missing, broken or of something else
+    └── StudyError          a study that there is not, or whose parts are missing
 
 Each message is one line that names what is wrong and what to do about it. The command
 line prints it and exits with code 2.
@@ -49,3 +50,7 @@ class TrainingError(TextcondError):
 
 class AnalysisError(TextcondError):
     """A corpus analysis is missing, stopped, damaged, or of another model or corpus."""
+
+
+class StudyError(TextcondError):
+    """There is no such study, or a package that it needs is missing."""

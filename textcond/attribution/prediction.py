@@ -16,7 +16,7 @@ from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
 from textcond.attribution.pieces import Head
 from textcond.attribution.windows import winning_windows, word_scores
 from textcond.model.checkpoint import Model
-from textcond.model.network import pad
+from textcond.model.network import TextCNN, pad
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,26 @@ class Prediction:
         }
 
 
-@torch.no_grad()
 def predict(model: Model, texts: Sequence[Text], *, batch_size: int = 256) -> list[Prediction]:
     """What the model says of each text; raises what `conductance` does about texts and model."""
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]
-    network = check_ready(model, rows)
+    logits = logits_of_ids(check_ready(model, rows), rows, batch_size=batch_size)
+    return [
+        Prediction(model, text if isinstance(text, str) else " ".join(text), words, values)
+        for text, words, values in zip(texts, tokens, logits, strict=True)
+    ]
+
+
+@torch.no_grad()
+def logits_of_ids(
+    network: TextCNN, rows: Sequence[list[int]], *, batch_size: int = 256
+) -> Float[Tensor, "texts outputs"]:
+    """The logits of texts that are ids already, one or more each, in float64."""
     head = Head.of(network, torch.float64)
     logits = torch.zeros(len(rows), network.shape.outputs, dtype=torch.float64)
     for batch in like_length(rows, batch_size):
         ids, lengths = pad([rows[row] for row in batch])
         strengths = winning_windows(word_scores(network, ids, torch.float64), lengths).strengths
         logits[batch] = head.logits(head.units(functional.relu(strengths + head.filter_bias)))
-    return [
-        Prediction(model, text if isinstance(text, str) else " ".join(text), words, values)
-        for text, words, values in zip(texts, tokens, logits, strict=True)
-    ]
+    return logits

@@ -1,0 +1,11 @@
+"""The papers' tables and figures, measured again: `textcond study NAME`.
+
+C18 and C19 are Dhamdhere, Sundararajan, Yan, "How Important Is a Neuron?" (arXiv 2018, ICLR
+2019); L18 is Leino et al., "Influence-Directed Explanations for Deep Convolutional Networks"
+(2018). Each module is one study: what it holds against what, and `run`.
+"""
+
+STUDIES = (
+    *("ablation", "flip", "division", "negation", "questions", "selection", "experts"),
+    *("removal", "axioms", "faithfulness", "images"),
+)

@@ -1,0 +1,110 @@
+"""`docs/RESULTS.md` and `docs/results/`: what the studies found, one section a study.
+
+The document is made of the JSON files alone, so that one study changes nothing of another's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from textcond.disk import write_whole
+from textcond.errors import StudyError
+from textcond.model.card import markdown_table
+from textcond.report.figures import save_figure
+from textcond.studies import STUDIES
+from textcond.studies.outcome import Outcome
+from textcond.studies.sources import Sources
+
+DOCUMENT, FOLDER = "RESULTS.md", "results"
+_ABOUT = """\
+# Results
+
+What the papers report, measured again with this library, one section a study. C18 and C19 are
+Dhamdhere, Sundararajan and Yan, "How Important Is a Neuron?", arXiv 2018 and ICLR 2019; L18 is
+Leino, Sen, Datta, Fredrikson and Li, "Influence-Directed Explanations for Deep Convolutional
+Networks", 2018. `textcond study all` measures everything and writes this file; `textcond study
+NAME` rewrites one section. Every number is in `results/NAME.json`; one seed gives one file.
+A verdict is decided by the figures: reproduced, reproduced in direction, not reproduced.
+"""
+
+
+def run_study(name: str, sources: Sources) -> Outcome:
+    """Measure; raises `StudyError` for a name that is none, and what the study does."""
+    if name not in STUDIES:
+        raise StudyError(f"There is no study {name!r}; there are {', '.join(STUDIES)}, and all.")
+    outcome: Outcome = import_module(f"textcond.studies.{name}").run(sources)
+    return outcome
+
+
+def write_outcome(name: str, outcome: Outcome, out: Path, *, seed: int) -> None:
+    """Write the study's JSON and pictures, and the document anew."""
+    study = import_module(f"textcond.studies.{name}")
+    folder = out / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{name}*.png"):
+        if old.stem == name or old.stem.startswith(f"{name}-"):
+            old.unlink()
+    for picture_name, picture in outcome.pictures.items():
+        save_figure(picture.figure, folder / f"{picture_name}.png")
+    content = {
+        "study": name,
+        "title": study.TITLE,
+        "source": study.SOURCE,
+        "seed": seed,
+        **outcome.to_dict(),
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(folder / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
+    document = render(folder)
+    write_whole(out / DOCUMENT, lambda path: path.write_text(document, encoding="utf-8"))
+
+
+def render(folder: Path) -> str:
+    """The document of all results that are there."""
+    found = [folder / f"{name}.json" for name in STUDIES]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in found if path.is_file()]
+    rows = [
+        (
+            f"[{one['study']}](#{one['study']})",
+            finding["claim"],
+            finding["paper"],
+            finding["ours"],
+            finding["verdict"],
+        )
+        for one in results
+        for finding in one["findings"]
+    ]
+    summary = markdown_table(("study", "claim", "paper", "here", "verdict"), rows)
+    return "\n".join([_ABOUT, summary, "", *map(_section, results)])
+
+
+def _section(result: Mapping[str, Any]) -> str:
+    name = result["study"]
+    parts = [
+        f"## {name}",
+        f"{result['title']} ({result['source']}). Measured on {result['data']}.",
+        f"    textcond study {name}" + (f" --seed {result['seed']}" if result["seed"] else ""),
+        *(_finding(finding) for finding in result["findings"]),
+        *(
+            f"{table['title']}\n\n{markdown_table(table['head'], table['rows'])}"
+            for table in result["tables"]
+        ),
+        *result["notes"],
+        *(
+            f"![{caption}]({FOLDER}/{picture}.png)\n\n*{caption}*"
+            for picture, caption in result["pictures"].items()
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _finding(finding: Mapping[str, str]) -> str:
+    reason = f" {finding['reason']}" if finding["reason"] else ""
+    return (
+        f"- **{finding['verdict']}**: {finding['claim']}. Paper: {finding['paper']}; "
+        f"here: {finding['ours']}.{reason}"
+    )

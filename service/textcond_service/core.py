@@ -50,6 +50,8 @@ class Core:
     """Of threads that compute: more of them than cores only wait for one another."""
     batches: Batches
     streams: int = 0
+    stopping: bool = False
+    """Streams of events end then; every other answer is finished."""
 
     async def model(self, name: str) -> Model:
         """A model by its name; one that is loaded comes at once."""

@@ -29,7 +29,9 @@ def open_queue(settings: Settings) -> Huey:
     # Two processes that make the same tables at the same time would disturb each other.
     with Storage(settings.data).locked("queue"):
         try:
-            return _open(settings)
+            queue = _open(settings)
+            queue.pending_count()
+            return queue
         except ImportError as error:
             raise QueueError(
                 f"This queue takes more ({error.name} is missing): `pip install "

@@ -102,16 +102,20 @@ def _listen(settings: Settings) -> socket.socket:
 def _serve_web(settings: Settings, listening: socket.socket, keeper: _Keeper | None) -> None:
     from textcond_service.app import make_app
 
+    app = make_app(settings)
+
     class Server(uvicorn.Server):
-        """The worker is asked to stop when the web is, not after it."""
+        """The worker and the streams of events are asked to stop when the web is, not after it."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if hasattr(app.state, "core"):
+                app.state.core.stopping = True
             if keeper is not None:
                 keeper.ask_to_stop()
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
-        make_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -21,7 +21,7 @@ from textcond.attribution.explanation import query_filters
 from textcond.corpora.loading import is_file, open_corpus
 from textcond.corpora.pairs import load_pairs
 from textcond.disk import write_whole
-from textcond.errors import AnalysisError, CorpusError, TrainingError
+from textcond.errors import AnalysisError, CorpusError, TextcondError, TrainingError
 from textcond.model import checkpoint
 from textcond.model.building import build_model
 from textcond.model.checkpoint import Model
@@ -54,12 +54,23 @@ class Work:
         has_begun = self.storage.has_begun(job.id, training=training)
         try:
             return kinds[job.kind](job, tell)
-        except (TrainingError, AnalysisError):
+        except (TrainingError, AnalysisError) as error:
             if not has_begun:
-                raise
+                raise self._in_our_words(error, job) from error
             # What the last attempt left may be of another version, or damaged.
             self.storage.drop_job(job.id, training=training)
             return kinds[job.kind](job, tell)
+        except TextcondError as error:
+            raise self._in_our_words(error, job) from error
+
+    def _in_our_words(self, error: TextcondError, job: Job) -> TextcondError:
+        """The error, with the names that the client gave for the files that they are here."""
+        told = str(error)
+        for name in (job.corpus, job.request.get("pretrain")):
+            uploaded = name and patiently(partial(self._uploaded, name))
+            if uploaded:
+                told = told.replace(str(self.storage.corpus(uploaded.file)), f"the corpus {name}")
+        return type(error)(told)
 
     def _train(self, job: Job, tell: Tell) -> str:
         name, request = job.model, job.request

@@ -276,10 +276,20 @@ def test_too_few_rows(in_folder: Path) -> None:
 
 
 def test_no_polar_text_to_choose_by(in_folder: Path, corpus: str) -> None:
-    rows = "".join(f"text {number},neutral\n" for number in range(20))
-    (in_folder / "neutral.csv").write_text("text,label\n" + rows)
+    labels = ["neutral"] * 20
+    for label in ("positive", "negative"):
+        _write_labels(in_folder, labels)
+        with pytest.raises(CorpusError, match=f"`data` 'few.csv' has no {label} text to train on"):
+            build("small", "few.csv")
+        labels[2 if label == "positive" else 3] = label
+    _write_labels(in_folder, labels)
     with pytest.raises(TrainingError, match="dev part has no positive or negative text"):
-        build("small", "neutral.csv")
+        build("small", "few.csv")
+
+
+def _write_labels(folder: Path, labels: list[str]) -> None:
+    rows = "".join(f"text {number},{label}\n" for number, label in enumerate(labels))
+    (folder / "few.csv").write_text(f"text,label\n{rows}")
 
 
 def test_resume_refuses_other_vectors(corpus: str) -> None:

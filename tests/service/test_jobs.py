@@ -151,8 +151,7 @@ def test_two_workers_race(served: Running) -> None:
             until_at(served, id, 1)
         with ThreadPoolExecutor(8) as threads:
             names = [f"tiny{number}" for number in range(200)]
-            tiny = {"corpus": "tiny", "pretrain": "tiny"}
-            ids = set(threads.map(lambda name: train(served, name, **tiny), names))
+            ids = set(threads.map(lambda name: train(served, name, corpus="tiny"), names))
         assert len(ids) == 200
         for id in (*busy, *ids):
             served.finish(id)
@@ -160,7 +159,7 @@ def test_two_workers_race(served: Running) -> None:
     finally:
         other.stop()
     assert Counter((job["state"], job["attempts"]) for job in jobs) == {("failed", 1): 200}
-    assert "only texts to evaluate on" in jobs[0]["error"]["detail"]
+    assert "the corpus tiny' has no negative text" in jobs[0]["error"]["detail"]
     started = [record for record in logged(served, "job started") if record["job"] in ids]
     assert len(started) == 200
     assert left_over(served) == []

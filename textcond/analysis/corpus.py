@@ -247,8 +247,8 @@ class CorpusConductance:
         if model.hash != self.manifest.model_hash:
             raise AnalysisError(
                 f"{self.folder} was computed with the model {self.manifest.model!r} "
-                f"({self.manifest.model_hash}), not with {model.name!r} ({model.hash}); give "
-                "`--model` the one, or analyze again."
+                f"({self.manifest.model_hash}), not with {model.name!r} ({model.hash}); take "
+                "that one, or analyze again."
             )
 
     @property

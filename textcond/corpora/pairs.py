@@ -45,7 +45,7 @@ def load_pairs(
     `CorpusError` if they cannot be had.
     """
     if data == "minimal-pairs" or is_file(data):
-        pairs = load_minimal_pairs() if data == "minimal-pairs" else _read_pairs(Path(data))
+        pairs = load_minimal_pairs() if data == "minimal-pairs" else read_pairs(Path(data))
         if len(pairs) < 2:
             raise CorpusError(f"{data} has one pair; give at least 2.")
         order = np.random.default_rng(seed).permutation(len(pairs))
@@ -94,7 +94,19 @@ def _is_word(token: str) -> bool:
     return any(character.isalnum() for character in token)
 
 
-def _read_pairs(path: Path) -> Dataset:
+def has_pairs(path: Path) -> bool:
+    """Whether a file is one of pairs and not of texts; raises `CorpusError` if it is broken."""
+    if path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
+        return False
+    try:
+        columns = set(_read_table(path).columns)
+    except CorpusError:  # who reads it as texts tells what is wrong
+        return False
+    return {"negated", "unnegated"} <= columns and "text" not in columns
+
+
+def read_pairs(path: Path) -> Dataset:
+    """The pairs of a csv, tsv or jsonl file; raises `CorpusError` for a broken one."""
     rows = _read_table(path)
     for name in ("negated", "unnegated"):
         if name not in rows:

@@ -144,6 +144,7 @@ def load_corpora(
     """SST trains on phrases and is measured on sentences. A file is divided 80:10:10 at random,
     always in the same way. No text of the dev and test parts is pretrained on."""
     corpora = _load_parts(data, data_dir)
+    _check_polarities(corpora)
     if pretrain is None:
         return corpora
     _check_trainable("pretrain", pretrain)
@@ -179,6 +180,17 @@ def _load_parts(data: str, data_dir: Path | None) -> Corpora:
         return Corpora(data, train, dev, test)
     pairs = [load_negation(split, data_dir=data_dir) for split in ("dev", "test")]
     return Corpora(data, train, dev, test, negation=concatenate_datasets(pairs), data_dir=data_dir)
+
+
+def _check_polarities(corpora: Corpora) -> None:
+    """Both heads need texts to say yes to."""
+    if corpora.classes:
+        return
+    for side in POLARITY_HEADS:
+        if 1 not in corpora.train[side]:
+            raise CorpusError(
+                f"`data` {corpora.data!r} has no {side} text to train on; give some of both kinds."
+            )
 
 
 def _check_trainable(argument: str, corpus: str) -> None:

@@ -50,7 +50,8 @@ def run(sources: Sources) -> Outcome:
                 "The sentences found through the filters for “not bad” hold a negation or a "
                 "diminisher in the n-gram",
                 "10 of 11",
-                f"{bad['with_negation'][str(SHOWN)]} of {SHOWN}, {bad['with_negation']['50']} of 50",
+                f"{bad['with_negation'][str(SHOWN)]} of {SHOWN}, "
+                f"{bad['with_negation']['50']} of 50",
                 verdict_of(bad["with_negation"][str(SHOWN)] >= 10, bad["with_negation"]["50"] > 25),
             ),
             Finding(

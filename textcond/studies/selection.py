@@ -76,7 +76,10 @@ def _by_class(
     classes: Int[np.ndarray, " texts"],
 ) -> Float[np.ndarray, "texts filters"]:
     if classes.max() > 1:
-        return np.abs(measure_filters(model, texts, measure).numpy())
+        either: Float[np.ndarray, "texts filters"] = np.abs(
+            measure_filters(model, texts, measure).numpy()
+        )
+        return either
     return values_of_own_class(model, texts, measure, classes)
 
 
@@ -89,8 +92,8 @@ def values_of_own_class(
     """A measure of every filter on the logit of each text's own class."""
     values = np.zeros((len(texts), model.network.shape.filters))
     for output, name in enumerate(model.outputs):
-        rows = np.flatnonzero(classes == output)
-        if len(rows):
+        rows = np.flatnonzero(classes == output).tolist()
+        if rows:
             chosen = [texts[row] for row in rows]
             values[rows] = measure_filters(model, chosen, measure, target=name).numpy()
     return values

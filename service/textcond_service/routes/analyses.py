@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import IntEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -25,6 +26,13 @@ from textcond_service.routes.starting import IdempotencyKey, show, start
 from textcond_service.security import Administrator, Reader, Starter
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"], route_class=KnownRoute)
+
+
+class Side(IntEnum):
+    """Which end of a filter's sentences."""
+
+    HIGHEST = 1
+    LOWEST = -1
 
 
 @router.get("", responses={200: {"model": descriptions.Analyses}, **answers(422)})
@@ -168,7 +176,7 @@ async def show_sentences(
     _: Reader,
     id: schemas.JobId,
     filter: Annotated[int, Query(ge=0, le=100_000, examples=[17])],
-    sign: Annotated[int, Query(ge=-1, le=1, description="1 for the highest, -1 the lowest.")] = 1,
+    sign: Annotated[Side, Query(description="1 for the highest, -1 the lowest.")] = Side.HIGHEST,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> Response:
     """The sentences with the highest conductance through a filter, or the lowest."""
@@ -176,7 +184,7 @@ async def show_sentences(
     def call() -> Response:
         analysis = open_analysis(core, id)
         check_filter(filter, analysis.filters)
-        side = sign or 1
+        side = int(sign)
         values, starts = analysis.values(filter), analysis.starts(filter)
         found = analysis.sentences(analysis.top(filter, limit, sign=side).tolist())
         rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -11,13 +12,17 @@ from sqlalchemy import select
 from starlette.convertors import Convertor, register_url_convertor
 
 from textcond.analysis.cards import make_cards
+from textcond.analysis.corpus import CorpusConductance
 from textcond.disk import write_whole
+from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
 from textcond_service import descriptions, schemas
 from textcond_service.core import Core, Service
 from textcond_service.database import Job
 from textcond_service.entry import KnownRoute
 from textcond_service.problems import ProblemError, answers
 from textcond_service.routes.analyses import check_filter, open_analysis
+from textcond_service.routes.negation import check_current
 from textcond_service.security import Reader
 
 router = APIRouter(prefix="/v1/models/{model}/filters", tags=["filters"], route_class=KnownRoute)
@@ -59,9 +64,8 @@ async def show_card(
 def _card(core: Core, name: str, filter: int, id: str | None) -> Response:
     model = core.shelf.get(name)
     check_filter(filter, model.network.shape.filters)
-    analysis = open_analysis(core, id or _newest(core, name))
-    if analysis.manifest.model_hash != model.hash:
-        raise ProblemError(422, "analysis", f"The analysis is not of the model {name!r} as it is.")
+    analysis = open_analysis(core, id) if id else _newest(core, model)
+    check_current(analysis, model)
     path = analysis.folder / f"card-{filter:03}.json"
     if not path.is_file():
         (card,) = make_cards(model, analysis, [filter])
@@ -70,14 +74,19 @@ def _card(core: Core, name: str, filter: int, id: str | None) -> Response:
     return Response(path.read_bytes(), media_type="application/json")
 
 
-def _newest(core: Core, model: str) -> str:
+def _newest(core: Core, model: Model) -> CorpusConductance:
     with core.database.reading() as session:
         wanted = select(Job.id).where(
-            Job.kind == "analysis", Job.model == model, Job.state == "succeeded"
+            Job.kind == "analysis", Job.model == model.name, Job.state == "succeeded"
         )
-        id = session.scalar(wanted.order_by(Job.created.desc()).limit(1))
-    if id is None:
-        raise ProblemError(
-            409, "no-analysis", f"No corpus is analyzed with {model!r}; POST to /v1/analyses first."
-        )
-    return id
+        ids = session.scalars(wanted.order_by(Job.created.desc())).all()
+    for id in ids:
+        with suppress(AnalysisError):  # damaged; to ask for it tells more
+            analysis = open_analysis(core, id)
+            if analysis.manifest.model_hash == model.hash:  # another one may have had its name
+                return analysis
+    raise ProblemError(
+        409,
+        "no-analysis",
+        f"No corpus is analyzed with {model.name!r}; POST to /v1/analyses first.",
+    )

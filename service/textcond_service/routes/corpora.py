@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from textcond.corpora.files import ENDINGS, summarize_file
 from textcond.corpora.loading import TRAINING_NAMES
+from textcond.corpora.pairs import has_pairs, read_pairs
 from textcond.disk import sync
 from textcond.errors import CorpusError
 from textcond.model.building import LEAST_ROWS
@@ -54,7 +55,10 @@ async def upload_corpus(
     name: Annotated[str, Form(pattern=schemas.NAME, examples=["my-reviews"])],
     file: UploadFile,
 ) -> Response:
-    """Upload a csv, tsv, jsonl or txt file; with labels it can be trained on."""
+    """Upload a csv, tsv, jsonl or txt file; with labels it can be trained on.
+
+    A file with the columns negated and unnegated holds pairs to find negation filters with.
+    """
     row = await core.io(lambda: _keep(core, name, file.filename or "", file.file))
     return answer(row, 201, {"Location": f"/v1/corpora/{name}"})
 
@@ -190,7 +194,7 @@ def _write(content: BinaryIO, path: Path, most: int) -> str:
 def _read(path: Path, most: int) -> tuple[int, int]:
     """How many rows there are, and how many of them are labelled."""
     try:
-        rows, labelled = summarize_file(path)
+        rows, labelled = (len(read_pairs(path)), 0) if has_pairs(path) else summarize_file(path)
     except CorpusError as error:
         raise CorpusError(str(error).replace(str(path), "the file")) from None
     if rows > most:

@@ -125,7 +125,7 @@ async def _events(core: Core, job: Job) -> AsyncIterator[str]:
             elif time.monotonic() - quiet > QUIET_SECONDS:
                 quiet = time.monotonic()
                 yield ": still here\n\n"
-            if job.state not in jobs.ACTIVE:
+            if job.state not in jobs.ACTIVE or core.stopping:
                 return
             await asyncio.sleep(POLL_SECONDS)
             try:

@@ -9,13 +9,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from textcond.analysis.corpus import CorpusConductance
+from textcond.attribution.explanation import query_filters
+from textcond.model.checkpoint import Model
 from textcond_service import descriptions, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Service
 from textcond_service.database import Job
 from textcond_service.entry import KnownRoute
-from textcond_service.problems import answers, not_found
-from textcond_service.routes.analyses import find_job, finished
+from textcond_service.problems import ProblemError, answers, not_found
+from textcond_service.routes.analyses import find_job, finished, open_analysis
 from textcond_service.routes.corpora import check_pairs
 from textcond_service.routes.starting import IdempotencyKey, start
 from textcond_service.security import Reader, Starter
@@ -61,7 +64,9 @@ async def start_on_analysis(
 
     def find() -> Job:
         with core.database.reading() as session:
-            return finished(find_job(session, id, "analysis"))
+            row = finished(find_job(session, id, "analysis"))
+        _check(core, row, body)
+        return row
 
     def check(session: Session) -> None:
         row = find_job(session, id, "analysis", lock=True)
@@ -71,7 +76,7 @@ async def start_on_analysis(
         if other is not None:
             finished(find_job(session, other, "analysis", lock=True))
 
-    analysis = await core.io(find)
+    analysis = await core.compute(find)
     return await start(
         core,
         request,
@@ -84,6 +89,41 @@ async def start_on_analysis(
         corpus=body.pairs,
         analysis=id,
     )
+
+
+def _check(core: Core, row: Job, body: schemas.Pairs) -> None:
+    """Raise, before there is a job, what it would fail with."""
+    model, analysis = core.shelf.get(row.model), open_analysis(core, row.id)
+    check_current(analysis, model)
+    if body.text:
+        manifest = analysis.manifest
+        query_filters(
+            model, body.text, body.pattern, target=manifest.target, output=manifest.output
+        )
+    filters = getattr(body, "filters", None)
+    if isinstance(filters, list) and max(filters) >= analysis.filters:
+        raise ProblemError(
+            422,
+            "filters",
+            f"`filters` has {max(filters)}; give some of 0 to {analysis.filters - 1}.",
+        )
+    if (other := getattr(body, "held_out", None)) is not None:
+        if other == row.id:
+            raise ProblemError(
+                422, "analysis", "`held_out` is the analysis itself; give one of other sentences."
+            )
+        check_current(open_analysis(core, other), model)
+
+
+def check_current(analysis: CorpusConductance, model: Model) -> None:
+    """Raise `ProblemError` 422 if the analysis is of another model, or of one that is gone."""
+    if analysis.manifest.model_hash != model.hash:
+        raise ProblemError(
+            422,
+            "analysis",
+            f"The analysis {analysis.folder.name} is not of the model {model.name!r} as it is; "
+            "analyze again.",
+        )
 
 
 def read_result(core: Core, id: str, kind: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from textcond.commands import corpora, models, service, texts
+from textcond.commands import corpora, models, service, studies, texts
 from textcond.commands.common import fail
 from textcond.errors import TextcondError
 
@@ -55,6 +55,7 @@ for command in (
     corpora.rules,
     corpora.card,
     corpora.report,
+    studies.study,
     models.models,
     service.serve,
     service.migrate,

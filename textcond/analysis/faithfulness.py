@@ -58,7 +58,7 @@ def polarity_probability(
 def measure_faithfulness(
     network: TextCNN,
     rows: Sequence[list[int]],
-    importances: Sequence[Float[np.ndarray, " tokens"]],
+    importances: Sequence[Float[np.ndarray, " _tokens"]],
     outputs: Int[np.ndarray, " texts"],
 ) -> Faithfulness:
     """Erase words by their importance for each text's output, the greatest first."""

@@ -24,6 +24,7 @@ def ablation_scores(
     return quantity.score(head.logits(units))[:, None] - ablated
 
 
+@torch.no_grad()
 def scores_as_removed(
     head: Head,
     pooled: Float[Tensor, "batch filters"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -97,6 +98,24 @@ def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
         note = model["problem"] or model["folder"]
         table.add_row(model["name"], model["data"], *shown, model["hash"], note)
     return table
+
+
+def outcomes_view(
+    outcomes: Mapping[str, Mapping[str, Any]], left_out: Mapping[str, str], out: Path
+) -> RenderableType:
+    """What studies found: claims, figures and verdicts."""
+    table = Table(box=None, header_style="bold")
+    for name in ("Study", "Verdict", "Claim", "Paper", "Here"):
+        table.add_column(name)
+    for name, outcome in outcomes.items():
+        for place, finding in enumerate(outcome["findings"]):
+            table.add_row(
+                name if place == 0 else "",
+                *(finding[key] for key in ("verdict", "claim", "paper", "ours")),
+            )
+    missing = [Text(f"{name} was left out: {reason}") for name, reason in left_out.items()]
+    places = [Text(f"Written: {out}/RESULTS.md and {out}/results.")] if outcomes else []
+    return Group(*([table] if outcomes else []), *missing, *places)
 
 
 def _head_lines(explanation: Explanation) -> list[Text]:

@@ -36,7 +36,7 @@ class Case:
 class _Powers(nn.Module):
     """x ↦ x1^p, x2^q ↦ y1^(1/p) · y2^(1/q): the same product for every p and q."""
 
-    def __init__(self, p: float, q: float) -> None:
+    def __init__(self, p: float | int, q: float | int) -> None:
         super().__init__()
         self.powers = torch.tensor([p, q], dtype=torch.float64)
         self.layer = nn.Identity()

@@ -228,7 +228,7 @@ def _table(classes: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Table:
     )
 
 
-def _pair(one: Mapping[str, float]) -> tuple[str, str, str]:
+def _pair(one: Mapping[str, Any]) -> tuple[str, str, str]:
     both = one["recall"] + one["precision"]
     f1 = 2 * one["recall"] * one["precision"] / both if both else 0.0
     return f"{one['recall']:.3f}", f"{one['precision']:.3f}", f"{f1:.3f}"

@@ -24,7 +24,7 @@ from textcond.studies.sources import Sources, outputs_of
 TITLE = "Erasing the words that a method names: comprehensiveness, sufficiency, AOPC"
 SOURCE = "DeYoung et al. 2020, ERASER; the papers here do not try it"
 SENTENCES = 500
-Importances = list[Float[np.ndarray, " tokens"]]
+Importances = list[Float[np.ndarray, " _tokens"]]
 
 
 def run(sources: Sources) -> Outcome:

@@ -45,7 +45,7 @@ class Subject:
     image: Float[Tensor, "3 height width"]
     label: int
     probability: float
-    layers: tuple[Float[np.ndarray, " filters"], ...]
+    layers: tuple[Float[np.ndarray, " _filters"], ...]
     misses: tuple[float, ...]
     """How far each layer's sum is from the rise of the score."""
     rise: float
@@ -130,7 +130,7 @@ def load_network() -> nn.Module:
     return network.eval()
 
 
-def load_pictures() -> dict[str, Float[Tensor, "3 height width"]]:
+def load_pictures() -> dict[str, Float[Tensor, "3 _height _width"]]:
     """The middle square of each picture, as the network takes it; raises `StudyError` too."""
     try:
         from skimage import data, transform

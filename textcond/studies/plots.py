@@ -20,7 +20,7 @@ COLOURS = {
     "paper": RED,
 }
 _OTHERS = (BLUE, "#d08a1d", "#2a8c6a", "#7b4fa3", RED, "#9aa5b1")
-Curve = tuple[Sequence[float], Sequence[float]]
+Curve = tuple[Sequence[float | int], Sequence[float | int]]
 
 
 def panels(number: int, *, width: float = 4.2, height: float = 3.4) -> tuple[Figure, list[Axes]]:

@@ -17,7 +17,7 @@ from textcond.attribution.conductance import conductances
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.pieces import Head
 from textcond.attribution.prediction import logits_of_ids
-from textcond.attribution.quantity import quantity_of
+from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.model.checkpoint import Model
 from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.plots import Curve, draw_curves, panels
@@ -109,7 +109,7 @@ def _of_filters(
         "class mean": torch.from_numpy(means)[(sides < 0).long()],
         "random": torch.from_numpy(sources.generator.random(own.shape)),
     }
-    baseline = float(quantity.score(head.logits(head.units(head.filter_bias.relu()))))
+    baseline = _baseline(head, quantity)
     steps = np.round(SHARES * own.shape[1]).astype(int)
     curves = {}
     for name, values in sources.tell("removing filters", orders.items(), len(orders)):
@@ -122,6 +122,12 @@ def _of_filters(
         )
         curves[name] = _normalized((scores * sides[:, None]).mean(dim=0), sides, baseline)
     return curves
+
+
+@torch.no_grad()
+def _baseline(head: Head, quantity: Quantity) -> float:
+    """The score of no words."""
+    return float(quantity.score(head.logits(head.units(head.filter_bias.relu()))))
 
 
 def _normalized(
@@ -158,7 +164,7 @@ def _of_words(
     }
     quantity = quantity_of(model)
     head = Head.of(model.network, torch.float64)
-    baseline = float(quantity.score(head.logits(head.units(head.filter_bias.relu()))))
+    baseline = _baseline(head, quantity)
     curves = {}
     for name, values in sources.tell("removing words", orders.items(), len(orders)):
         ranked = [np.argsort(-one, kind="stable") for one in values]

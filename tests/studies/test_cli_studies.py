@@ -1,0 +1,73 @@
+"""`textcond study` at the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from textcond import studies
+from textcond.commands import studies as command
+
+
+def test_one_study(run: Run, in_folder: Path) -> None:
+    code, out, _ = run("study", "axioms", "--out", "found")
+    assert code == 0
+    assert "reproduced" in out
+    assert "Written: found/RESULTS.md and found/results." in out
+    content = json.loads((in_folder / "found" / "results" / "axioms.json").read_text())
+    assert content["study"] == "axioms"
+    assert content["findings"][0]["claim"] in (in_folder / "found" / "RESULTS.md").read_text()
+    code, out, _ = run("study", "axioms", "--out", "found", "--json")
+    assert (code, json.loads(out)["left_out"]) == (0, {})
+
+
+def test_what_is_missing_is_told_in_one_line(
+    run: Run, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = run("study", "questions")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "WikiTableQuestions is not here" in err
+    assert "--questions-dir" in err
+    (in_folder / "empty").mkdir()
+    code, out, err = run("study", "flip", "--data-dir", "empty")
+    assert (code, out) == (2, "")
+    assert "There is no test.txt in empty; give `--data-dir`" in err
+    monkeypatch.setattr(studies, "STUDIES", ("axioms", "questions"))
+    code, out, err = run("study", "all", "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert list(answer["studies"]) == ["axioms"]
+    assert "WikiTableQuestions is not here" in answer["left_out"]["questions"]
+    assert err == "axioms: done\n"
+
+
+def test_bad_arguments(run: Run, in_folder: Path) -> None:
+    code, _, err = run("study", "everything")
+    assert code == 2
+    assert "There is no study 'everything'; there are ablation" in err
+    assert "and all." in err
+    (in_folder / "file").write_text("")
+    code, _, err = run("study", "axioms", "--out", "file")
+    assert code == 2
+    assert "file is not a folder; choose another `--out`" in err
+
+
+def test_a_stop_keeps_what_is_done(
+    run: Run, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from textcond.studies import flip
+
+    def stopped(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studies, "STUDIES", ("axioms", "flip"))
+    monkeypatch.setattr(flip, "run", stopped)
+    code, _, err = run("study", "all", "--out", "found")
+    assert code == 130
+    assert "Stopped. The studies that were done are in found: axioms." in err
+    assert (in_folder / "found" / "results" / "axioms.json").is_file()
+    assert command.study.__doc__

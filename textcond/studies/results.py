@@ -6,7 +6,7 @@ The document is made of the JSON files alone, so that one study changes nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,14 @@ def render(folder: Path) -> str:
         for one in results
         for finding in one["findings"]
     ]
-    summary = markdown_table(("study", "claim", "paper", "here", "verdict"), rows)
+    summary = _table(("study", "claim", "paper", "here", "verdict"), rows)
     return "\n".join([_ABOUT, summary, "", *map(_section, results)])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells may hold bars."""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    return markdown_table(escaped[0], escaped[1:])
 
 
 def _section(result: Mapping[str, Any]) -> str:
@@ -90,7 +96,7 @@ def _section(result: Mapping[str, Any]) -> str:
         f"    textcond study {name}" + (f" --seed {result['seed']}" if result["seed"] else ""),
         *(_finding(finding) for finding in result["findings"]),
         *(
-            f"{table['title']}\n\n{markdown_table(table['head'], table['rows'])}"
+            f"{table['title']}\n\n{_table(table['head'], table['rows'])}"
             for table in result["tables"]
         ),
         *result["notes"],

@@ -148,7 +148,10 @@ def _findings(
         measure: [results[target][measure]["pearson"]["mean"] for target in TARGETS]
         for measure in MEASURES
     }
-    shown = {measure: ", ".join(f"{value:.2f}" for value in means[measure]) for measure in MEASURES}
+    shown = {
+        measure: ", ".join(f"{round(value, 2) + 0:.2f}" for value in means[measure])
+        for measure in MEASURES
+    }
     heads = "positive, negative, margin"
     middle = float(np.median(ratios["margin"]))
     influence, flipped = mirrored["internal_influence"], mirrored["internal_influence_mirrored"]
@@ -219,7 +222,7 @@ def _table(results: Mapping[str, Any], texts: int) -> Table:
 
 
 def _shown(spread: Mapping[str, float]) -> str:
-    return f"{spread['mean']:.2f} ± {spread['deviation']:.2f}"
+    return f"{round(spread['mean'], 2) + 0:.2f} ± {spread['deviation']:.2f}"
 
 
 def _on_internal_influence(mirrored: Mapping[str, float]) -> str:

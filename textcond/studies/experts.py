@@ -240,9 +240,8 @@ def _f1(one: Mapping[str, Any]) -> float:
 
 
 def _picture(classes: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Picture:
-    columns = min(len(classes), 4)
-    figure, axes = panels(columns, width=3.4)
-    for ax, (task, name, one) in zip(axes, classes[-columns:], strict=True):
+    figure, axes = panels(len(classes), width=3.4)
+    for ax, (task, name, one) in zip(axes, classes, strict=True):
         curves = {}
         for order in ORDERS:
             best: dict[int, float] = {}

@@ -122,7 +122,11 @@ def _table(figures: dict[str, Any]) -> Table:
 def _picture(counts: dict[str, Int[np.ndarray, " texts"]], filters: int) -> Picture:
     steps = np.arange(filters + 1)
     curves = {
-        name: (steps.tolist(), [100 * float((count <= step).mean()) for step in steps])
+        # Its curve covers that of gradient × activation.
+        name.replace("ablation", "ablation*"): (
+            steps.tolist(),
+            [100 * float((count <= step).mean()) for step in steps],
+        )
         for name, count in counts.items()
     }
     return Picture(

@@ -108,7 +108,7 @@ def run(sources: Sources) -> Outcome:
             "Labels are ImageNet's class numbers. The network is piecewise linear with many kinks "
             f"on the way from black; the integrals are taken with {_EVALUATIONS} points at most, "
             "and the table has what the sum over a layer then misses of the score's rise. The "
-            "paper ablates among all 5,484 filters of its layers, here it is three blocks of sixteen."
+            "paper ablates among all 5,484 filters of its layers; these are three blocks of 16."
         ],
         pictures={"images": _picture(network, subjects[:2])},
     )

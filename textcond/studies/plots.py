@@ -23,10 +23,17 @@ _OTHERS = (BLUE, "#d08a1d", "#2a8c6a", "#7b4fa3", RED, "#9aa5b1")
 Curve = tuple[Sequence[float | int], Sequence[float | int]]
 
 
-def panels(number: int, *, width: float = 4.2, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """Axes side by side."""
-    figure, axes = plt.subplots(1, number, figsize=(width * number, height), squeeze=False)
-    return figure, list(axes[0])
+def panels(
+    number: int, *, columns: int = 4, width: float = 4.2, height: float = 3.4
+) -> tuple[Figure, list[Axes]]:
+    """Axes side by side, in rows of so many."""
+    columns = min(columns, number)
+    rows = -(-number // columns)
+    size = (width * columns, height * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for spare in axes.flat[number:]:
+        spare.axis("off")
+    return figure, list(axes.flat[:number])
 
 
 def draw_curves(
@@ -53,5 +60,5 @@ def curves_figure(curves: Mapping[str, Curve], *, x: str, y: str, markers: bool 
     """One panel of lines."""
     figure, (axes,) = panels(1, width=5.2)
     draw_curves(axes, curves, x=x, y=y, markers=markers)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

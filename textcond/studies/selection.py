@@ -165,6 +165,8 @@ def picture(
     figure, axes = panels(len(figures))
     for ax, (task, found) in zip(axes, figures.items(), strict=True):
         curves = {named(name): (SIZES, found[name]["mean"]) for name in _ORDERS}
+        # Often as good as conductance to a hair.
+        curves["gradient × activation*"] = curves.pop("gradient × activation")
         if paper:
             curves["paper, conductance*"] = (SIZES, paper["conductance"])
         draw_curves(ax, curves, x="filters", y="accuracy, percent", markers=True)

@@ -88,8 +88,18 @@ def test_an_expert_keeps_the_ends() -> None:
     assert positive.f1 == pytest.approx(0.8)
     nothing = measure_expert(head, pooled, is_class, 1, influence, 1, 0)
     assert (nothing.recall, nothing.precision, nothing.f1) == (0.0, 0.0, 0.0)
-    found = list(sweep(head, pooled, is_class, 0, influence, [0, 1]))
-    assert [(one.positive, one.negative) for one in found] == [(0, 1), (1, 0), (1, 1)]
+    found = sweep(head, pooled, is_class, 0, influence, [0, 1, 3])
+    assert {pair: (one.positive, one.negative) for pair, one in found.items()} == {
+        (0, 0): (0, 0),
+        (0, 1): (0, 1),
+        (0, 3): (0, 1),
+        (1, 0): (1, 0),
+        (1, 1): (1, 1),
+        (1, 3): (1, 1),
+        (3, 0): (2, 0),
+        (3, 1): (2, 1),
+        (3, 3): (2, 1),
+    }
 
 
 def test_erasing_words(sst: Model) -> None:

@@ -7,8 +7,9 @@ this class or not. (They write α and β for how many of each.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -81,11 +82,12 @@ def sweep(
     output: int,
     influence: Float[np.ndarray, " filters"],
     sizes: Iterable[int],
-) -> Iterator[Expert]:
-    """Every expert with one of the sizes of each kind; none without a filter."""
-    sizes = list(sizes)
-    for positive in sizes:
-        for negative in sizes:
-            expert = measure_expert(head, pooled, is_class, output, influence, positive, negative)
-            if expert.filters:
-                yield expert
+) -> dict[tuple[int, int], Expert]:
+    """The expert for every pair of sizes, as asked for; the first is of the positive ones."""
+    every = list(sizes)
+    return {
+        (positive, negative): measure_expert(
+            head, pooled, is_class, output, influence, positive, negative
+        )
+        for positive, negative in product(every, every)
+    }

@@ -110,7 +110,8 @@ def _of_order(
     """The sweep on dev, the expert it chooses on test, and the smallest that match on test."""
     arguments = (head, pooled["dev"], is_class["dev"], output, influence)
     whole = measure_expert(*arguments, positive=len(influence), negative=len(influence))
-    swept = list(sweep(*arguments, sizes=SIZES))
+    grid = sweep(*arguments, sizes=SIZES)
+    swept = [one for one in grid.values() if one.filters]
     known = called_class(head, pooled["dev"]) == output
     hits = int((known & is_class["dev"]).sum())
     recall, precision = hits / int(is_class["dev"].sum()), hits / max(int(known.sum()), 1)
@@ -134,8 +135,20 @@ def _of_order(
         "best": on_test(best),
         "quarter": on_test(quarter),
         "smallest": None if smallest is None else on_test(smallest),
-        "sweep": [_shown(one) for one in swept],
+        "f1_on_dev": [[round(grid[p, n].f1, 3) for n in SIZES] for p in SIZES],
+        "best_f1_on_dev": _best_so_far(swept),
     }
+
+
+def _best_so_far(experts: Sequence[Expert]) -> list[tuple[int, float]]:
+    """The best F1 with at most so many filters, where it rises."""
+    best = 0.0
+    curve = []
+    for expert in sorted(experts, key=lambda one: (one.filters, -one.f1)):
+        if expert.f1 > best:
+            best = expert.f1
+            curve.append((expert.filters, round(best, 4)))
+    return curve
 
 
 def _shown(expert: Expert) -> dict[str, Any]:
@@ -224,7 +237,8 @@ def _table(classes: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Table:
     return Table(
         "On test: the expert of the best recall at the network's precision, the smallest that "
         "matches its recall, and that of the best F1 with a quarter of the filters (all chosen on "
-        "dev); filters are α + β.",
+        "dev); filters are α + β. The JSON file has F1 on dev for α (rows) and β (columns) of "
+        f"{', '.join(map(str, SIZES))}.",
         ("class", "expert by", "filters", "recall", "precision", "F1"),
         rows,
     )
@@ -244,11 +258,8 @@ def _picture(classes: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Picture:
     for ax, (task, name, one) in zip(axes, classes, strict=True):
         curves = {}
         for order in ORDERS:
-            best: dict[int, float] = {}
-            for expert in one[order]["sweep"]:
-                best[expert["filters"]] = max(best.get(expert["filters"], 0.0), expert["f1"])
-            sizes = sorted(best)
-            curves[named(order)] = (sizes, np.maximum.accumulate([best[s] for s in sizes]).tolist())
+            curve = one[order]["best_f1_on_dev"]
+            curves[named(order)] = ([size for size, _ in curve], [f1 for _, f1 in curve])
         draw_curves(ax, curves, x="filters kept", y="F1 on dev, best so far")
         ax.set_xscale("log")
         ax.set_title(f"{task}: {name}", fontsize=10)

@@ -98,6 +98,12 @@ def run(sources: Sources) -> Outcome:
                     "ablated_until_it_changes": flips[one.name],
                     "at_random": chance[one.name],
                     "top": [_named(place) for place in one.order[:10]],
+                    "top_of_each_block": {
+                        str(block): [
+                            _named(place) for place in one.order if LAYERS[place[0]] == block
+                        ][:5]
+                        for block in LAYERS
+                    },
                 }
                 for one in subjects
             },

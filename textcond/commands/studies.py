@@ -41,7 +41,7 @@ def study(
     from textcond.report.console import outcomes_view
     from textcond.report.progress import staged_progress
     from textcond.studies import STUDIES
-    from textcond.studies.results import run_study, write_outcome
+    from textcond.studies.results import WITHOUT_SST, run_study, write_outcome
     from textcond.studies.sources import Sources
 
     if name != "all" and name not in STUDIES:
@@ -64,6 +64,8 @@ def study(
                         raise
                     left_out[one] = str(error)
                     continue
+            if WITHOUT_SST in outcome.notes:
+                console(stderr=True).print(f"{one}: {WITHOUT_SST}", soft_wrap=True)
             write_outcome(one, outcome, out, seed=seed)
             answers[one] = outcome.to_dict()
             if name == "all":

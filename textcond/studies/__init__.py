@@ -9,3 +9,5 @@ STUDIES = (
     *("ablation", "flip", "division", "negation", "questions", "selection", "experts"),
     *("removal", "axioms", "faithfulness", "images"),
 )
+ON_SENTENCES = tuple(name for name in STUDIES if name not in ("questions", "axioms", "images"))
+"""Those that take SST, or rotten-tomatoes where it is not."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from textcond.disk import write_whole
 from textcond.errors import StudyError
 from textcond.model.card import markdown_table
 from textcond.report.figures import save_figure
-from textcond.studies import STUDIES
+from textcond.studies import ON_SENTENCES, STUDIES
 from textcond.studies.outcome import Outcome
 from textcond.studies.sources import Sources
 
 DOCUMENT, FOLDER = "RESULTS.md", "results"
+WITHOUT_SST = (
+    "The treebank is not here, so this is about rotten-tomatoes; for the papers' corpus unpack "
+    "trainDevTestTrees_PTB.zip into data/sst, or give its folder with `--data-dir`."
+)
 _ABOUT = """\
 # Results
 
@@ -38,6 +43,8 @@ def run_study(name: str, sources: Sources) -> Outcome:
     if name not in STUDIES:
         raise StudyError(f"There is no study {name!r}; there are {', '.join(STUDIES)}, and all.")
     outcome: Outcome = import_module(f"textcond.studies.{name}").run(sources)
+    if sources.sst is None and name in ON_SENTENCES:
+        return replace(outcome, notes=[*outcome.notes, WITHOUT_SST])
     return outcome
 
 

@@ -7,9 +7,14 @@ import pytest
 import torch
 
 from tests.conftest import SENTENCES, random_model
-from textcond.analysis.experts import called_class, measure_expert, sweep
+from textcond.analysis.experts import Detection, measure_expert, sweep, whole_network
 from textcond.analysis.faithfulness import SHARES, measure_faithfulness, polarity_probability
-from textcond.analysis.selection import class_means, linear_accuracy, ranked_for_any
+from textcond.analysis.selection import (
+    class_means,
+    linear_accuracy,
+    ranked_by_greatest,
+    ranked_for_any,
+)
 from textcond.attribution.ablation import ablation_scores, scores_as_removed
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.pieces import Head
@@ -25,6 +30,7 @@ def test_the_best_rank_in_any_class_counts() -> None:
     assert means.tolist() == [[4.0, 1.0, 0.0], [0.0, 0.2, 0.3]]
     # Filter 0 is first in one class and filter 2 in the other, though its mean is small.
     assert ranked_for_any(means) == [0, 2, 1]
+    assert ranked_by_greatest(means) == [0, 1, 2]
 
 
 def test_a_linear_classifier_sees_the_chosen_filters_alone() -> None:
@@ -78,17 +84,20 @@ def test_an_expert_keeps_the_ends() -> None:
     pooled = torch.tensor([[1.0, 2.0, 2.0], [1.0, 2.0, 0.0], [0.0, 1.0, 0.0]]).double()
     is_class = np.array([True, True, False])
     influence = np.array([0.5, -1.0, 2.0])
-    assert called_class(head, pooled).tolist() == [0, 1, 1]
-    whole = measure_expert(head, pooled, is_class, 0, influence, 3, 3)
-    assert (whole.positive, whole.negative, whole.filters) == (2, 1, 3)
-    assert (whole.recall, whole.precision) == (0.5, 1.0)
+    detection = Detection(head, pooled, is_class, 0)
+    whole = whole_network(detection)
+    assert (whole.filters, whole.recall, whole.precision) == (3, 0.5, 1.0)
+    assert detection.by([0, 1, 2]) == (0.5, 1.0)
+    every = measure_expert(detection, influence, 3, 3)
+    assert (every.positive, every.negative) == (2, 1)
+    assert (every.recall, every.precision) == (0.5, 1.0)
     # Without the filter of the other class everything ties, and the first class wins.
-    positive = measure_expert(head, pooled, is_class, 0, influence, 2, 0)
+    positive = measure_expert(detection, influence, 2, 0)
     assert (positive.recall, positive.precision) == (1.0, pytest.approx(2 / 3))
     assert positive.f1 == pytest.approx(0.8)
-    nothing = measure_expert(head, pooled, is_class, 1, influence, 1, 0)
+    nothing = measure_expert(Detection(head, pooled, is_class, 1), influence, 1, 0)
     assert (nothing.recall, nothing.precision, nothing.f1) == (0.0, 0.0, 0.0)
-    found = sweep(head, pooled, is_class, 0, influence, [0, 1, 3])
+    found = sweep(detection, influence, [0, 1, 3])
     assert {pair: (one.positive, one.negative) for pair, one in found.items()} == {
         (0, 0): (0, 0),
         (0, 1): (0, 1),

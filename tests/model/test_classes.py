@@ -125,6 +125,12 @@ def test_at_the_command_line(run: Run, model: Model, folder: Path) -> None:
     code, out, err = run("explain", "how many?", "--model", name, "--target", "positive")
     assert code == 2
     assert "`target` is 'positive'; this model has numeric, date" in err
+    arguments = ("analyze", "--model", name, "--data", "questions", "--data-dir", str(folder))
+    code, out, err = run(*arguments, "--split", "test", "--target", "date:string", "--out", "of")
+    assert code == 0
+    code, out, err = run("card", "5", "--model", name, "--analysis", "of", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["name"].endswith(("→ higher date:string", "→ lower date:string"))
     code, out, err = run("evaluate", "--model", name, "--data", "questions")
     assert code == 2
     assert "give `--data-dir` the folder of WikiTableQuestions' tsv files" in err

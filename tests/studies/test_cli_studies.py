@@ -33,6 +33,9 @@ def test_what_is_missing_is_told_in_one_line(
     assert "WikiTableQuestions is not here" in err
     assert "--questions-dir" in err
     (in_folder / "empty").mkdir()
+    code, _, err = run("study", "questions", "--questions-dir", "empty")
+    assert code == 2
+    assert "give `--questions-dir` the folder or zip file" in err
     code, out, err = run("study", "flip", "--data-dir", "empty")
     assert (code, out) == (2, "")
     assert "There is no test.txt in empty; give `--data-dir`" in err
@@ -63,7 +66,24 @@ def test_bad_arguments(run: Run, in_folder: Path) -> None:
     (in_folder / "file").write_text("")
     code, _, err = run("study", "axioms", "--out", "file")
     assert code == 2
-    assert "file is not a folder; choose another `--out`" in err
+    assert "file is not a folder, or results in it is not; choose another `--out`" in err
+    for made in (in_folder / "one" / "results", in_folder / "two" / "RESULTS.md" / "x"):
+        made.parent.mkdir(parents=True)
+        made.write_text("")
+    for out, message in (("one", "choose another `--out`"), ("two", "RESULTS.md is a folder")):
+        code, _, err = run("study", "axioms", "--out", out)
+        assert code == 2
+        assert message in err
+    (in_folder / "three" / "results").mkdir(parents=True)
+    for content in ("{", "{}", "[]"):
+        (in_folder / "three" / "results" / "flip.json").write_text(content)
+        code, _, err = run("study", "axioms", "--out", "three")
+        assert code == 2
+        assert "three/results/flip.json is not what a study wrote" in err
+        assert "remove it" in err
+    code, _, err = run("study", "axioms", "--seed", "1000000001")
+    assert code == 2
+    assert "seed" in err
 
 
 def test_a_stop_keeps_what_is_done(

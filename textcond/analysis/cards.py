@@ -241,7 +241,10 @@ def _name(
     found: Sequence[Retrieved],
     direction: int,
 ) -> str:
-    """The commonest make-up of its strongest n-grams, by what their carrying words are."""
+    """The commonest make-up of its strongest n-grams, by what their carrying words are.
+
+    Of a classifier over classes, whose words are of no polarity, the commonest of these words.
+    """
     if not found:
         return "never pushes"
     sentences = analysis.sentences([one.row for one in found])
@@ -253,12 +256,17 @@ def _name(
         parts = direction * values[start:end, filter]
         ngram = [token.lower() for token in sentences[place].tokens[start:end]]
         kept = sorted(carriers(parts))
+        if model.softmax:
+            shapes[tuple(ngram[at] for at in kept)] += 1
+            continue
         kinds = _kinds(model, [ngram[at] for at in kept])
         words.update(ngram[at] for at, kind in zip(kept, kinds, strict=True) if kind == "negator")
         shapes[tuple(dict.fromkeys(kind for kind in kinds if kind))] += 1
     shape = shapes.most_common(1)[0][0]
     negator = words.most_common(1)[0][0] if words else ""
     shown = " + ".join(negator if kind == "negator" else kind for kind in shape) or "context"
+    if model.softmax:
+        return f"{shown} → {'higher' if direction > 0 else 'lower'} {quantity.target}"
     towards = direction * sense_of(model, quantity)
     return f"{shown} → {'positive' if towards > 0 else 'negative'}"
 

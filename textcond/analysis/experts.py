@@ -7,13 +7,13 @@ this class or not. (They write α and β for how many of each.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from textcond.attribution.pieces import Head
@@ -40,15 +40,35 @@ class Expert:
         return 2 * self.recall * self.precision / both if both else 0.0
 
 
-@torch.no_grad()
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Texts put through a network, and which of them are of the class that is looked for."""
+
+    head: Head
+    pooled: Float[Tensor, "texts filters"]
+    is_class: Bool[np.ndarray, " texts"]
+    """True for one text at least."""
+    output: int
+
+    @torch.no_grad()
+    def by(self, kept: Sequence[int]) -> tuple[float, float]:
+        """Recall and precision when every other filter puts out 0."""
+        mask = torch.zeros(self.pooled.shape[1], dtype=self.pooled.dtype)
+        mask[list(kept)] = 1
+        logits = self.head.logits(self.head.units(self.pooled * mask))
+        called = (logits.argmax(dim=1) == self.output).numpy()
+        found = int((called & self.is_class).sum())
+        return found / int(self.is_class.sum()), found / max(int(called.sum()), 1)
+
+
+def whole_network(detection: Detection) -> Expert:
+    """What all filters make of it."""
+    filters = detection.pooled.shape[1]
+    return Expert(filters, 0, *detection.by(range(filters)))
+
+
 def measure_expert(
-    head: Head,
-    pooled: Float[Tensor, "texts filters"],
-    is_class: Bool[np.ndarray, " texts"],
-    output: int,
-    influence: Float[np.ndarray, " filters"],
-    positive: int,
-    negative: int,
+    detection: Detection, influence: Float[np.ndarray, " filters"], positive: int, negative: int
 ) -> Expert:
     """The expert with so many filters of the highest influence and of the lowest below 0.
 
@@ -57,37 +77,15 @@ def measure_expert(
     order = np.argsort(-influence, kind="stable")
     lowest = [filter for filter in order[::-1][:negative].tolist() if influence[filter] < 0]
     highest = [filter for filter in order[:positive].tolist() if influence[filter] > 0]
-    kept = torch.zeros(pooled.shape[1], dtype=pooled.dtype)
-    kept[lowest + highest] = 1
-    called = called_class(head, pooled * kept) == output
-    found = int((called & is_class).sum())
-    return Expert(
-        positive=len(highest),
-        negative=len(lowest),
-        recall=found / int(is_class.sum()),
-        precision=found / int(called.sum()) if called.any() else 0.0,
-    )
-
-
-def called_class(head: Head, pooled: Float[Tensor, "texts filters"]) -> Int[np.ndarray, " texts"]:
-    """The output with the greatest logit."""
-    classes: Int[np.ndarray, " texts"] = head.logits(head.units(pooled)).argmax(dim=1).numpy()
-    return classes
+    return Expert(len(highest), len(lowest), *detection.by(lowest + highest))
 
 
 def sweep(
-    head: Head,
-    pooled: Float[Tensor, "texts filters"],
-    is_class: Bool[np.ndarray, " texts"],
-    output: int,
-    influence: Float[np.ndarray, " filters"],
-    sizes: Iterable[int],
+    detection: Detection, influence: Float[np.ndarray, " filters"], sizes: Iterable[int]
 ) -> dict[tuple[int, int], Expert]:
     """The expert for every pair of sizes, as asked for; the first is of the positive ones."""
     every = list(sizes)
     return {
-        (positive, negative): measure_expert(
-            head, pooled, is_class, output, influence, positive, negative
-        )
+        (positive, negative): measure_expert(detection, influence, positive, negative)
         for positive, negative in product(every, every)
     }

@@ -32,6 +32,12 @@ def ranked_for_any(means: Float[np.ndarray, "classes filters"]) -> list[int]:
     return list(dict.fromkeys(orders.T.flatten().tolist()))
 
 
+def ranked_by_greatest(means: Float[np.ndarray, "classes filters"]) -> list[int]:
+    """The filters by their highest average in any class, as it is."""
+    order: list[int] = np.argsort(-means.max(axis=0), kind="stable").tolist()
+    return order
+
+
 def linear_accuracy(
     features: Float[np.ndarray, "texts filters"],
     classes: Int[np.ndarray, " texts"],

@@ -20,7 +20,8 @@ ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its 
 Target = Annotated[
     str,
     typer.Option(
-        help="The score to explain: positive, negative or margin; a class, or A:B for two."
+        help="The score to explain: positive, negative or margin; of a classifier a class, A:B for "
+        "two, or margin: the class it calls against the next likely."
     ),
 ]
 Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]

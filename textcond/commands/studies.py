@@ -34,19 +34,19 @@ def study(
     out: Annotated[Path, typer.Option(help="Where RESULTS.md and results/ are written.")] = Path(
         "docs"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=10**9, help="Same seed, same figures.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure the papers' tables and figures again, ours beside theirs."""
     from textcond.report.console import outcomes_view
     from textcond.report.progress import staged_progress
     from textcond.studies import STUDIES
-    from textcond.studies.results import WITHOUT_SST, run_study, write_outcome
+    from textcond.studies.results import WITHOUT_SST, check_folder, run_study, write_outcome
     from textcond.studies.sources import Sources
 
     if name != "all" and name not in STUDIES:
         raise StudyError(f"There is no study {name!r}; there are {', '.join(STUDIES)}, and all.")
-    _check_folder(out)
+    check_folder(out)
     answers, left_out, names = {}, {}, STUDIES if name == "all" else (name,)
     try:
         for one in names:
@@ -88,11 +88,3 @@ def _tell(watch: Any, study: str, what: str, done: int, total: int) -> None:
 
 def _if_there(folder: Path) -> Path | None:
     return folder if folder.is_dir() else None
-
-
-def _check_folder(out: Path) -> None:
-    """Refuse a place that could not be written to, before the work that it is for."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise StudyError(f"{out} is not a folder; choose another `--out`.") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float
 from scipy.stats import rankdata
 
+from textcond.attribution.conductance import Trace, trace_rows
 from textcond.attribution.measures import measure_filters
+from textcond.attribution.quantity import quantity_of
 from textcond.model.checkpoint import Model
 from textcond.studies.outcome import MEASURES, Finding, Outcome, Picture, Table, named, verdict_of
 from textcond.studies.plots import panels
@@ -34,7 +36,7 @@ def run(sources: Sources) -> Outcome:
     """Correlate over the filters of each sentence, and average over sentences."""
     rows = sources.load(sources.sentences, "test")
     texts = list(rows["tokens"])
-    drawn = np.sort(sources.generator.choice(len(texts), SENTENCES, replace=False))
+    drawn = np.sort(sources.generator.choice(len(texts), min(SENTENCES, len(texts)), replace=False))
     results: dict[str, Any] = {}
     ratios: dict[str, Float[np.ndarray, " texts"]] = {}
     for target in sources.tell("correlating", TARGETS, len(TARGETS)):
@@ -45,19 +47,21 @@ def run(sources: Sources) -> Outcome:
         results[target] = _correlations(values, drawn)
         ablated = values["ablation"][drawn]
         ratios[target] = np.abs(ablated.sum(axis=1)) / np.abs(ablated).sum(axis=1)
-    mirrored = _mirrored(sources.model, [texts[row] for row in drawn])
+    chosen = [texts[row] for row in drawn]
+    mirrored, signs = _mirrored(sources.model, chosen), _signs(sources.model, chosen)
     figures = {
         "sentences": [int(row) for row in drawn],
         "targets": results,
         "ratio": {target: _spread(values) for target, values in ratios.items()},
         "mirrored_filters": mirrored,
+        "signs": signs,
     }
     return Outcome(
-        data=f"{SENTENCES} sentences drawn from {sources.sentences} test, and all {len(texts):,}",
-        findings=_findings(results, ratios, mirrored),
+        data=f"{len(drawn)} sentences drawn from {sources.sentences} test, and all {len(texts):,}",
+        findings=_findings(results, ratios, signs),
         figures=figures,
         tables=[_table(results, len(texts))],
-        notes=[_on_internal_influence(mirrored)],
+        notes=[_on_internal_influence(mirrored, signs)],
         pictures={"ablation": _picture(results, ratios)},
     )
 
@@ -118,6 +122,38 @@ def _mirrored(model: Model, texts: list[list[str]]) -> dict[str, float]:
     }
 
 
+def _signs(model: Model, texts: list[list[str]]) -> dict[str, float]:
+    """How often influence and conductance agree in sign, by what the words do to a filter.
+
+    The strength of a filter, its kernel times the embeddings in its window, is how far the words
+    move it; conductance has that factor and influence does not.
+    """
+    rows = [model.vocabulary.encode(text) for text in texts]
+    traces = [
+        trace
+        for _, trace in trace_rows(
+            model.network, rows, quantity_of(model), dtype=torch.float64, batch_size=256
+        )
+    ]
+    parts: list[Callable[[Trace], torch.Tensor]] = [
+        lambda trace: trace.windows.strengths,
+        lambda trace: trace.conductance,
+        lambda trace: trace.integrals.influence,
+    ]
+    strengths, conductance, influence = (
+        torch.cat([part(trace) for trace in traces]) for part in parts
+    )
+    agree, rising = (influence * conductance > 0).double(), strengths > 0
+    moved = conductance != 0
+    return {
+        "falling_filters": float((moved & ~rising).sum() / moved.sum()),
+        "agreement_of_rising": float(agree[moved & rising].mean()),
+        "agreement_of_falling": float(agree[moved & ~rising].mean())
+        if (moved & ~rising).any()
+        else 0.0,
+    }
+
+
 def _along_the_path(
     model: Model, texts: list[list[str]], sign: float
 ) -> tuple[Float[np.ndarray, "texts filters"], Float[np.ndarray, "texts filters"]]:
@@ -142,7 +178,7 @@ def _along_the_path(
 def _findings(
     results: Mapping[str, Any],
     ratios: Mapping[str, Float[np.ndarray, " texts"]],
-    mirrored: Mapping[str, float],
+    signs: Mapping[str, float],
 ) -> list[Finding]:
     means = {
         measure: [results[target][measure]["pearson"]["mean"] for target in TARGETS]
@@ -154,7 +190,6 @@ def _findings(
     }
     heads = "positive, negative, margin"
     middle = float(np.median(ratios["margin"]))
-    influence, flipped = mirrored["internal_influence"], mirrored["internal_influence_mirrored"]
     return [
         Finding(
             f"Conductance agrees well with ablation ({heads})",
@@ -185,8 +220,10 @@ def _findings(
             "−0.43",
             shown["internal_influence"],
             verdict_of(max(means["internal_influence"]) < -0.3, False),
-            f"Its sign is one of the network's writing: with every filter mirrored, the same "
-            f"function of the words, it is {flipped:+.2f} instead of {influence:+.2f}.",
+            f"Where words lower a filter, influence has the sign of its conductance in "
+            f"{signs['agreement_of_falling']:.0%}, where they raise it in "
+            f"{signs['agreement_of_rising']:.0%}; here they lower {signs['falling_filters']:.0%} "
+            "of those that they move.",
         ),
         Finding(
             "A sentence's ablation scores cancel: |Σ| is mostly far below Σ|·|",
@@ -225,17 +262,19 @@ def _shown(spread: Mapping[str, float]) -> str:
     return f"{round(spread['mean'], 2) + 0:.2f} ± {spread['deviation']:.2f}"
 
 
-def _on_internal_influence(mirrored: Mapping[str, float]) -> str:
+def _on_internal_influence(mirrored: Mapping[str, float], signs: Mapping[str, float]) -> str:
     return (
-        "Internal influence is the mean slope of the score by a filter's output; it lacks the two "
-        "factors that make it a conductance, how far the filter moves and which way. C18 finds a "
-        "negative correlation and traces it to an embedding whose values are mostly negative. Here "
-        "the filters' outputs stand after the ReLU, never below 0, so slope and effect mostly "
-        "agree in sign. Writing the same network with outputs of −h (the next layer's weights "
-        "turned too) changes no answer and no ablation score; conductance correlates with them by "
-        f"{mirrored['conductance']:.2f} before and {mirrored['conductance_mirrored']:.2f} after, "
-        f"internal influence by {mirrored['internal_influence']:+.2f} before and "
-        f"{mirrored['internal_influence_mirrored']:+.2f} after (margin)."
+        "Internal influence is the mean slope of the score by a filter's output. Conductance has "
+        "one factor more: how far, and which way, the embeddings move the filter. C18 traces its "
+        "negative correlation to an embedding whose values are mostly negative. That factor is "
+        f"below 0 here for {signs['falling_filters']:.0%} of the filters that a sentence moves, "
+        "and it is there that the two measures part in sign; a network most of whose filters are "
+        "lowered by words would show the paper's sign. The papers' own network is not at hand to "
+        "see whether it was such a one. Nor is the sign one of the function: with every filter "
+        "written as −h and the next layer's weights turned, no answer and no ablation score "
+        f"changes, conductance correlates with them by {mirrored['conductance']:.2f} before and "
+        f"{mirrored['conductance_mirrored']:.2f} after, internal influence, a slope by h, by "
+        f"{mirrored['internal_influence']:+.2f} and {mirrored['internal_influence_mirrored']:+.2f}."
     )
 
 

@@ -37,9 +37,14 @@ def run(sources: Sources) -> Outcome:
     outputs = np.where(positive, 0, 1)
     signs = 1.0 - 2.0 * outputs
     generator = sources.generator
+    ours_by_token, gradients = _conductance(model, texts), _integrated_gradients(model, texts)
+    farthest = max(
+        float(np.abs(one - other).max())
+        for one, other in zip(ours_by_token, gradients, strict=True)
+    )
     methods: dict[str, Callable[[], Importances]] = {
-        "conductance": lambda: _signed(_conductance(model, texts), signs),
-        "integrated gradients": lambda: _signed(_integrated_gradients(model, texts), signs),
+        "conductance": lambda: _signed(ours_by_token, signs),
+        "integrated gradients": lambda: _signed(gradients, signs),
         "gradient × input": lambda: _signed(_gradient_times_input(model, ids), signs),
         "occlusion": lambda: _occlusion(model, ids, outputs),
         "random": lambda: [generator.random(len(row)) for row in ids],
@@ -70,16 +75,8 @@ def run(sources: Sources) -> Outcome:
             Finding(
                 "A token's conductance over all filters is its integrated gradient",
                 "C19 eq. 2 and 3, by definition",
-                f"comprehensiveness {ours.comprehensiveness_aopc:.4f} and "
-                f"{found['integrated gradients'].comprehensiveness_aopc:.4f}",
-                verdict_of(
-                    abs(
-                        ours.comprehensiveness_aopc
-                        - found["integrated gradients"].comprehensiveness_aopc
-                    )
-                    < 1e-9,
-                    False,
-                ),
+                f"they differ by {farthest:.0e} at most, in logits",
+                verdict_of(farthest < 1e-9, False),
             ),
         ],
         figures={

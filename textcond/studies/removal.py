@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,99 +18,124 @@ from textcond.attribution.conductance import conductances
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.pieces import Head
 from textcond.attribution.prediction import logits_of_ids
-from textcond.attribution.quantity import Quantity, quantity_of
+from textcond.attribution.quantity import quantity_of
 from textcond.model.checkpoint import Model
 from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.plots import Curve, draw_curves, panels
-from textcond.studies.sources import Sources
+from textcond.studies.sources import Sources, check_classes
 from textcond.text.vocabulary import UNKNOWN_ID
 
-TITLE = "The score as filters, or words, are removed in order of their influence"
+TITLE = "The score as filters, or words, are removed, those that count most first"
 SOURCE = "L18 §III-A, figure 2"
 SHARES = np.linspace(0, 1, 21)
 """Of the filters or words that are gone."""
 _CHUNK = 256
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Sentences of one part, and for each the sign of its margin."""
+
+    texts: Sequence[Sequence[str]]
+    sides: Float[Tensor, " texts"]
+
+    @classmethod
+    def of(cls, sources: Sources, split: str) -> _Part:
+        texts, model = list(sources.polar(split)["tokens"]), sources.model
+        logits = logits_of_ids(model.network, [model.vocabulary.encode(text) for text in texts])
+        part = cls(texts, torch.where(logits[:, 0] > logits[:, 1], 1.0, -1.0).double())
+        check_classes(part.classes, model.outputs, split)
+        return part
+
+    @property
+    def classes(self) -> Int[np.ndarray, " texts"]:
+        """The predicted side: 0 positive, 1 negative."""
+        classes: Int[np.ndarray, " texts"] = (self.sides < 0).long().numpy()
+        return classes
+
+    def normalized(self, model: Model, scores: Float[Tensor, " shares"]) -> list[float]:
+        """1 for the mean score of whole texts, 0 for that of no words."""
+        nothing = quantity_of(model).score(logits_of_ids(model.network, [[UNKNOWN_ID]]))
+        zero = float(nothing) * float(self.sides.mean())
+        values: list[float] = ((scores - zero) / (scores[0] - zero)).tolist()
+        return values
+
+
 def run(sources: Sources) -> Outcome:
     """Orders from each sentence, from the mean over its predicted class on dev, and at random."""
-    model = sources.model
-    texts, dev = (list(sources.polar(split)["tokens"]) for split in ("test", "dev"))
-    sides, dev_sides = (_sides(model, part) for part in (texts, dev))
+    test, dev = (_Part.of(sources, split) for split in ("test", "dev"))
     curves = {
-        "filters": _of_filters(sources, texts, sides, dev, dev_sides),
-        "words": _of_words(sources, texts, sides, dev, dev_sides),
+        "filters": _of_filters(sources, test, dev),
+        "words": _of_words(sources, test, dev),
     }
     areas = {
         kind: {name: float(np.trapezoid(values, SHARES)) for name, values in found.items()}
         for kind, found in curves.items()
     }
-    own, mean, chance = (areas["filters"][name] for name in ("own", "class mean", "random"))
-    word_own, word_mean = (areas["words"][name] for name in ("own", "class mean"))
-    gap, word_gap = mean - own, word_mean - word_own
-    quarter = SHARES.tolist().index(0.25)
     return Outcome(
-        data=f"{len(texts):,} polar sentences of {sources.sentences} test; class means from dev",
-        findings=[
-            Finding(
-                "For internal units the class's mean order removes the score nearly as fast as the "
-                "sentence's own; for inputs it does not",
-                "curves nearly alike for units, apart for inputs",
-                f"area under the curve: filters {own:.2f} own, {mean:.2f} class mean, {chance:.2f} "
-                f"random; words {word_own:.2f} own, {word_mean:.2f} class mean",
-                verdict_of(gap < 0.5 * word_gap and gap < 0.1, gap < word_gap and mean < chance),
-            ),
-            Finding(
-                "The score falls at once: few units in order of influence carry it",
-                "most of it within the first tenths",
-                f"with a quarter of the filters gone {curves['filters']['own'][quarter]:.2f} of it "
-                f"is left in the sentence's own order, {curves['filters']['random'][quarter]:.2f} "
-                "at random",
-                verdict_of(
-                    curves["filters"]["own"][quarter] < 0.25,
-                    curves["filters"]["own"][quarter] < curves["filters"]["random"][quarter] / 2,
-                ),
-            ),
-        ],
+        data=f"{len(test.texts):,} polar sentences of {sources.sentences} test; class means from "
+        "dev",
+        findings=_findings(curves, areas),
         figures={"shares": SHARES.tolist(), "curves": curves, "areas": areas},
         tables=[_table(areas)],
         notes=[
-            "The score is the margin towards the predicted side, as a share of its mean over the "
-            "sentences; 0 is the score of no words. Below 0 the sentences are called otherwise: "
-            "what speaks for the prediction goes first, so what is left speaks against it. Removed "
-            "filters put out 0, removed words are zero vectors. A class's order of words is by "
-            "each word's mean conductance over dev; a word that dev lacks counts 0."
+            "The order is that of conductance towards the predicted side; L18's is that of its "
+            "influence. The score is the margin towards that side, as a share of its mean over the "
+            "sentences; 0 is the mean score of no words. It falls below that since what speaks for "
+            "the prediction goes first, and what is left speaks against it. Removed filters put "
+            "out 0, removed words are zero vectors. A class's order of words is by each word's "
+            "mean conductance over dev; a word that dev lacks counts 0."
         ],
         pictures={"removal": _picture(curves)},
     )
 
 
-def _sides(model: Model, texts: Sequence[Sequence[str]]) -> Float[Tensor, " texts"]:
-    logits = logits_of_ids(model.network, [model.vocabulary.encode(text) for text in texts])
-    return torch.where(logits[:, 0] > logits[:, 1], 1.0, -1.0).double()
+def _findings(
+    curves: Mapping[str, Mapping[str, list[float]]], areas: Mapping[str, Mapping[str, float]]
+) -> list[Finding]:
+    own, mean, chance = (areas["filters"][name] for name in ("own", "class mean", "random"))
+    word_own, word_mean = (areas["words"][name] for name in ("own", "class mean"))
+    gap, word_gap = mean - own, word_mean - word_own
+    places = [int(np.abs(SHARES - share).argmin()) for share in (0.05, 0.1, 0.2)]
+    filters, words = ([curves[kind]["own"][place] for place in places] for kind in curves)
+    return [
+        Finding(
+            "For internal units the class's mean order removes the score nearly as fast as the "
+            "sentence's own; for inputs it does not",
+            "a very small gap for units, not for inputs",
+            f"area under the curve: filters {own:.2f} own, {mean:.2f} class mean, {chance:.2f} "
+            f"random; words {word_own:.2f} own, {word_mean:.2f} class mean",
+            verdict_of(gap < 0.5 * word_gap and gap < 0.1, gap < word_gap and mean < chance),
+        ),
+        Finding(
+            "The score falls more steeply for internal units than for inputs",
+            "a steeper dropoff for units",
+            "left with 5, 10 and 20 % gone: filters "
+            + ", ".join(f"{value:.2f}" for value in filters)
+            + "; words "
+            + ", ".join(f"{value:.2f}" for value in words),
+            verdict_of(
+                all(one < other - 0.05 for one, other in zip(filters, words, strict=True)),
+                all(one < other for one, other in zip(filters, words, strict=True)),
+            ),
+        ),
+    ]
 
 
-def _of_filters(
-    sources: Sources,
-    texts: Sequence[Sequence[str]],
-    sides: Float[Tensor, " texts"],
-    dev: Sequence[Sequence[str]],
-    dev_sides: Float[Tensor, " dev"],
-) -> dict[str, list[float]]:
+def _of_filters(sources: Sources, test: _Part, dev: _Part) -> dict[str, list[float]]:
     model = sources.model
     head, quantity = Head.of(model.network, torch.float64), quantity_of(model)
-    pooled = measure_filters(model, texts, "activation")
-    own = measure_filters(model, texts, "conductance") * sides[:, None]
-    classes = (dev_sides < 0).long().numpy()
-    means = class_means(
-        (measure_filters(model, dev, "conductance") * dev_sides[:, None]).numpy(), classes
+    pooled = measure_filters(model, test.texts, "activation")
+    own, dev_own = (
+        measure_filters(model, part.texts, "conductance") * part.sides[:, None]
+        for part in (test, dev)
     )
+    means = torch.from_numpy(class_means(dev_own.numpy(), dev.classes))
     orders = {
         "own": own,
-        "class mean": torch.from_numpy(means)[(sides < 0).long()],
+        "class mean": means[torch.from_numpy(test.classes)],
         "random": torch.from_numpy(sources.generator.random(own.shape)),
     }
-    baseline = _baseline(head, quantity)
     steps = np.round(SHARES * own.shape[1]).astype(int)
     curves = {}
     for name, values in sources.tell("removing filters", orders.items(), len(orders)):
@@ -117,54 +143,31 @@ def _of_filters(
         scores = torch.cat(
             [
                 scores_as_removed(head, pooled[rows], order[rows], quantity)[:, steps]
-                for rows in torch.arange(len(texts)).split(_CHUNK)
+                for rows in torch.arange(len(test.texts)).split(_CHUNK)
             ]
         )
-        curves[name] = _normalized((scores * sides[:, None]).mean(dim=0), sides, baseline)
+        curves[name] = test.normalized(model, (scores * test.sides[:, None]).mean(dim=0))
     return curves
 
 
-@torch.no_grad()
-def _baseline(head: Head, quantity: Quantity) -> float:
-    """The score of no words."""
-    return float(quantity.score(head.logits(head.units(head.filter_bias.relu()))))
-
-
-def _normalized(
-    scores: Float[Tensor, " shares"], sides: Float[Tensor, " texts"], baseline: float
-) -> list[float]:
-    """1 for the mean score of whole texts, 0 for that of no words."""
-    zero = baseline * float(sides.mean())
-    values: list[float] = ((scores - zero) / (scores[0] - zero)).tolist()
-    return values
-
-
-def _of_words(
-    sources: Sources,
-    texts: Sequence[Sequence[str]],
-    sides: Float[Tensor, " texts"],
-    dev: Sequence[Sequence[str]],
-    dev_sides: Float[Tensor, " dev"],
-) -> dict[str, list[float]]:
+def _of_words(sources: Sources, test: _Part, dev: _Part) -> dict[str, list[float]]:
     model = sources.model
-    rows = [model.vocabulary.encode(text) for text in texts]
-    own = [
-        (one.by_token * side).numpy()
-        for one, side in zip(conductances(model, texts), sides.tolist(), strict=True)
-    ]
-    means = _word_means(model, dev, dev_sides)
+    rows = [model.vocabulary.encode(text) for text in test.texts]
+    sides = test.sides.tolist()
+    means = _word_means(model, dev)
     generator = sources.generator
     orders = {
-        "own": own,
+        "own": [
+            (one.by_token * side).numpy()
+            for one, side in zip(conductances(model, test.texts), sides, strict=True)
+        ],
         "class mean": [
             np.array([means[side > 0].get(id, 0.0) for id in row])
-            for row, side in zip(rows, sides.tolist(), strict=True)
+            for row, side in zip(rows, sides, strict=True)
         ],
         "random": [generator.random(len(row)) for row in rows],
     }
     quantity = quantity_of(model)
-    head = Head.of(model.network, torch.float64)
-    baseline = _baseline(head, quantity)
     curves = {}
     for name, values in sources.tell("removing words", orders.items(), len(orders)):
         ranked = [np.argsort(-one, kind="stable") for one in values]
@@ -172,8 +175,8 @@ def _of_words(
         for share in SHARES:
             left = [_without(row, order, share) for row, order in zip(rows, ranked, strict=True)]
             score = quantity.score(logits_of_ids(model.network, left))
-            scores.append(float((score * sides).mean()))
-        curves[name] = _normalized(torch.tensor(scores), sides, baseline)
+            scores.append(float((score * test.sides).mean()))
+        curves[name] = test.normalized(model, torch.tensor(scores))
     return curves
 
 
@@ -182,12 +185,10 @@ def _without(row: list[int], order: Int[np.ndarray, " tokens"], share: float) ->
     return [UNKNOWN_ID if place in gone else id for place, id in enumerate(row)]
 
 
-def _word_means(
-    model: Model, texts: Sequence[Sequence[str]], sides: Float[Tensor, " texts"]
-) -> Mapping[bool, dict[int, float]]:
+def _word_means(model: Model, part: _Part) -> Mapping[bool, dict[int, float]]:
     """For either predicted side, the mean conductance of each word towards it."""
     sums: dict[bool, dict[int, list[float]]] = {True: defaultdict(list), False: defaultdict(list)}
-    for one, side in zip(conductances(model, texts), sides.tolist(), strict=True):
+    for one, side in zip(conductances(model, part.texts), part.sides.tolist(), strict=True):
         for id, value in zip(model.vocabulary.encode(one.tokens), one.by_token, strict=True):
             sums[side > 0][id].append(float(value) * side)
     return {
@@ -218,6 +219,7 @@ def _picture(curves: Mapping[str, Mapping[str, Any]]) -> Picture:
     figure.tight_layout()
     return Picture(
         figure,
-        "The mean score as filters (left) and words (right) are removed, the most influential "
-        "first: by each sentence's own order, by its class's mean order, and at random.",
+        "The mean score as filters (left) and words (right) are removed, those of the "
+        "highest conductance first: by each sentence's own order, by its class's mean order, and "
+        "at random.",
     )

@@ -33,9 +33,22 @@ What the papers report, measured again with this library, one section a study. C
 Dhamdhere, Sundararajan and Yan, "How Important Is a Neuron?", arXiv 2018 and ICLR 2019; L18 is
 Leino, Sen, Datta, Fredrikson and Li, "Influence-Directed Explanations for Deep Convolutional
 Networks", 2018. `textcond study all` measures everything and writes this file; `textcond study
-NAME` rewrites one section. Every number is in `results/NAME.json`; one seed gives one file.
-A verdict is decided by the figures: reproduced, reproduced in direction, not reproduced.
+NAME` rewrites one section. Every number is in `results/NAME.json`; on one machine one seed gives
+one file. A verdict is decided by the figures: reproduced, reproduced in direction, not reproduced.
 """
+
+
+def check_folder(out: Path) -> None:
+    """Raise `StudyError` for a place that could not be written to, before the work for it."""
+    try:
+        (out / FOLDER).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise StudyError(
+            f"{out} is not a folder, or {FOLDER} in it is not; choose another `--out`."
+        ) from None
+    if (out / DOCUMENT).is_dir():
+        raise StudyError(f"{out / DOCUMENT} is a folder; choose another `--out`.")
+    render(out / FOLDER)
 
 
 def run_study(name: str, sources: Sources) -> Outcome:
@@ -81,7 +94,7 @@ def _flat_lists(text: str) -> str:
 def render(folder: Path) -> str:
     """The document of all results that are there."""
     found = [folder / f"{name}.json" for name in STUDIES]
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in found if path.is_file()]
+    results = [_read(path) for path in found if path.is_file()]
     rows = [
         (
             f"[{one['study']}](#{one['study']})",
@@ -95,6 +108,17 @@ def render(folder: Path) -> str:
     ]
     summary = _table(("study", "claim", "paper", "here", "verdict"), rows)
     return "\n".join([_ABOUT, summary, "", *map(_section, results)])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _section(result)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{path} is not what a study wrote ({type(error).__name__}); remove it."
+        ) from error
+    return result
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

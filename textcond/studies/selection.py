@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from sklearn.model_selection import train_test_split
 from textcond.analysis.selection import class_means, linear_accuracy, ranked_for_any
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import NO_LABEL
-from textcond.model.checkpoint import Model
+from textcond.model.checkpoint import POLARITY_HEADS, Model
 from textcond.studies.outcome import MEASURES, Finding, Outcome, Picture, Table, named
 from textcond.studies.plots import draw_curves, panels
-from textcond.studies.sources import Sources, outputs_of
+from textcond.studies.sources import Sources, check_classes, outputs_of
 
 TITLE = "Sentiment classified by few filters, chosen by each measure"
 SOURCE = "the protocol of C19 §5.2 and §6.2, on corpora that the papers do not try"
@@ -30,11 +30,13 @@ def run(sources: Sources) -> Outcome:
     """Two and five classes on SST's test sentences, two on those of rotten-tomatoes."""
     tasks = {}
     for corpus in dict.fromkeys((sources.sentences, "rotten-tomatoes")):
-        rows = sources.load(corpus, "test")
-        polar = rows.select([r for r, p in enumerate(rows["positive"]) if p != rows["negative"][r]])
-        tasks[f"{corpus}, 2 classes"] = _repeat(sources, list(polar["tokens"]), outputs_of(polar))
+        rows, polar = sources.load(corpus, "test"), sources.polar(corpus=corpus)
+        outputs = outputs_of(polar)
+        check_classes(outputs, POLARITY_HEADS, "test")
+        tasks[f"{corpus}, 2 classes"] = _repeat(sources, list(polar["tokens"]), outputs)
         labels = np.array(rows["label"])
         if (labels != NO_LABEL).all():
+            check_classes(labels, [f"labelled {label}" for label in range(5)], "test")
             tasks[f"{corpus}, 5 classes"] = _repeat(sources, list(rows["tokens"]), labels)
     figures = {task: summarize(accuracies) for task, accuracies in tasks.items()}
     findings = [
@@ -54,8 +56,8 @@ def run(sources: Sources) -> Outcome:
         tables=[accuracy_table(task, figures[task], {}) for task in tasks],
         notes=[
             "For two classes a measure is that of the class's own head; for five, whose strengths "
-            "no head tells, that of the margin. A class of negative texts is found by filters that "
-            "lower the margin, so there the measure is taken with both signs."
+            "no head tells, its absolute value on the margin: a class of negative texts is told by "
+            "filters that lower it."
         ],
         pictures={"selection": picture(figures, "test parts")},
     )
@@ -64,23 +66,15 @@ def run(sources: Sources) -> Outcome:
 def _repeat(
     sources: Sources, texts: Sequence[Sequence[str]], classes: Int[np.ndarray, " texts"]
 ) -> Accuracies:
-    values = {measure: _by_class(sources.model, texts, measure, classes) for measure in MEASURES}
-    features = measure_filters(sources.model, texts, "activation").numpy()
+    model = sources.model
+    values = {
+        measure: np.abs(measure_filters(model, texts, measure).numpy())
+        if classes.max() > 1
+        else values_of_own_class(model, texts, measure, classes)
+        for measure in MEASURES
+    }
+    features = measure_filters(model, texts, "activation").numpy()
     return repeat(sources, values, features, classes)
-
-
-def _by_class(
-    model: Model,
-    texts: Sequence[Sequence[str]],
-    measure: str,
-    classes: Int[np.ndarray, " texts"],
-) -> Float[np.ndarray, "texts filters"]:
-    if classes.max() > 1:
-        either: Float[np.ndarray, "texts filters"] = np.abs(
-            measure_filters(model, texts, measure).numpy()
-        )
-        return either
-    return values_of_own_class(model, texts, measure, classes)
 
 
 def values_of_own_class(
@@ -104,17 +98,20 @@ def repeat(
     values: Mapping[str, Float[np.ndarray, "texts filters"]],
     features: Float[np.ndarray, "texts filters"],
     classes: Int[np.ndarray, " texts"],
+    *,
+    rank: Callable[[Float[np.ndarray, "classes filters"]], list[int]] = ranked_for_any,
 ) -> Accuracies:
     """Draw 80 % to choose filters and train on, and measure on the rest, again and again."""
     found: Accuracies = {name: [] for name in _ORDERS}
     for repetition in sources.tell("selecting", range(REPETITIONS), REPETITIONS):
-        seed = sources.seed * REPETITIONS + repetition
-        train, test = train_test_split(np.arange(len(classes)), test_size=0.2, random_state=seed)
+        generator = np.random.default_rng([sources.seed, repetition])
+        state = int(generator.integers(2**32))
+        train, test = train_test_split(np.arange(len(classes)), test_size=0.2, random_state=state)
         orders = {
-            name: ranked_for_any(class_means(measured[train], classes[train]))
+            name: rank(class_means(measured[train], classes[train]))
             for name, measured in values.items()
         }
-        orders["random"] = np.random.default_rng(seed).permutation(features.shape[1]).tolist()
+        orders["random"] = generator.permutation(features.shape[1]).tolist()
         for name, order in orders.items():
             found[name].append(
                 [linear_accuracy(features, classes, order[:size], train, test) for size in SIZES]

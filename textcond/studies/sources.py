@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from textcond.errors import CorpusError
 from textcond.model import checkpoint
 from textcond.model.checkpoint import Model
 
+LEAST = 5
 _Item = TypeVar("_Item")
 Watch = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
@@ -51,11 +52,15 @@ class Sources:
                 "WikiTableQuestions is not here: unpack the release's tsv files into "
                 "data/wikitablequestions, or give their folder with `--questions-dir`."
             )
-        return load_corpus(corpus, split, data_dir=folder)
+        try:
+            return load_corpus(corpus, split, data_dir=folder)
+        except CorpusError as error:
+            option = "--questions-dir" if corpus == "questions" else "--data-dir"
+            raise CorpusError(str(error).replace("--data-dir", option)) from error
 
-    def polar(self, split: str = "test") -> Dataset:
+    def polar(self, split: str = "test", *, corpus: str = "") -> Dataset:
         """The sentences that are labelled positive or negative."""
-        rows = self.load(self.sentences, split)
+        rows = self.load(corpus or self.sentences, split)
         kept = [
             row
             for row, (p, n) in enumerate(zip(rows["positive"], rows["negative"], strict=True))
@@ -80,3 +85,16 @@ def outputs_of(rows: Dataset) -> Int[np.ndarray, " texts"]:
     """0 for a positive text, 1 for a negative one: the heads' order."""
     outputs: Int[np.ndarray, " texts"] = 1 - np.array(rows["positive"], np.int64)
     return outputs
+
+
+def check_classes(
+    classes: Int[np.ndarray, " texts"], names: Sequence[str], where: str, *, least: int = LEAST
+) -> None:
+    """Raise `CorpusError` if there are too few texts of a class to say anything."""
+    for number, name in enumerate(names):
+        count = int((classes == number).sum())
+        if count < least:
+            raise CorpusError(
+                f"The {where} part has {count} texts that are {name}; a study takes at least "
+                f"{least} of each class. Take the whole corpus."
+            )

@@ -159,13 +159,13 @@ def _shown(expert: Expert) -> dict[str, Any]:
     }
 
 
-def _is_better(expert: Mapping[str, Any], whole: Mapping[str, float]) -> bool:
+def _is_better(expert: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
     return bool(
         expert["recall"] > whole["recall"] and expert["precision"] >= whole["precision"] - MARGIN
     )
 
 
-def _matches(expert: Mapping[str, Any], whole: Mapping[str, float]) -> bool:
+def _matches(expert: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
     return bool(
         expert["recall"] >= whole["recall"] and expert["precision"] >= whole["precision"] - MARGIN
     )

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from textcond.commands import corpora, models, service, studies, texts
+from textcond.commands import cards, corpora, models, service, studies, texts
 from textcond.commands.common import fail
 from textcond.errors import TextcondError
 
@@ -53,8 +53,8 @@ for command in (
     corpora.division,
     corpora.negation,
     corpora.rules,
-    corpora.card,
-    corpora.report,
+    cards.card,
+    cards.report,
     studies.study,
     models.models,
     service.serve,

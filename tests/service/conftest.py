@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.service.pages import Open, opened
 from tests.service.running import Running, running
 
 pytest.importorskip("textcond_service.app", reason="the extra `service` is not installed")
@@ -35,3 +37,10 @@ def analysis(service: Running) -> str:
     job = service.client.post("/v1/analyses", json=body).json()
     assert service.finish(job["id"])["state"] == "succeeded"
     return str(job["id"])
+
+
+@pytest.fixture
+def go(browser: Browser, service: Running) -> Iterator[Open]:
+    """A way to open the page of `service`."""
+    with opened(browser, service) as go:
+        yield go

@@ -1,45 +1,32 @@
-"""Keys and their scopes, names that are no paths, uploads that are no corpora, and limits."""
+"""Keys and their scopes, and what browsers are told."""
 
 from __future__ import annotations
 
-import gzip
 import http.client
-import io
-import json
 import os
-import pickle
 import re
 import sqlite3
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import torch
 from fastapi.testclient import TestClient
 from textcond_service.app import make_app
 from textcond_service.routes import operations
 from textcond_service.serving import prepare_tables
 from textcond_service.settings import Settings
 
+from tests.service.asking import EXPLAIN, TEXT, assert_guarded, assert_problem
 from tests.service.running import SECONDS, Running, create_key, free_port, running, until
-from tests.service.test_api import EXPLAIN, TEXT, assert_problem, send
 
 ID = "0" * 32
 OPEN = ("/healthz", "/readyz")
-SECURITY_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
 # Least scope of every path that changes something; all others are for reading.
 SCOPES = {
     ("POST", "/v1/models"): "run",
@@ -219,235 +206,6 @@ def test_others_are_served_with_keys_alone(tmp_path: Path) -> None:
         assert_problem(service.client.get("/v1/models"), 401)
 
 
-# Names
-
-
-TRAVERSALS = [
-    *("..", ".", "../..", "..%2f..%2fetc%2fpasswd", "%2e%2e%2f%2e%2e%2f", "%2e%2e", "..%5c..%5c"),
-    *("%2fetc%2fpasswd", "/etc/passwd", "C:%5cWindows", "a%00b", "%00", "a%0a", "a%0d%0ab"),
-    *("~root", "sst%2f..%2fsst", ".sst", "sst.training.pt", "a%20b", "%ff%fe", "%c0%ae%c0%ae"),
-    *("sst%3fx", "sst;x", "*", "%252e%252e%252f", "x" * 101, "-a", "_a", "%ed%a0%80"),
-]
-
-
-@pytest.mark.parametrize("name", TRAVERSALS)
-def test_names_in_addresses_are_no_paths(service: Running, name: str) -> None:
-    for template in (
-        *("/v1/models/{}", "/v1/models/{}/explain?text=a", "/v1/models/{}/filters/1"),
-        *("/v1/corpora/{}", "/v1/jobs/{}", "/v1/jobs/{}/events", "/v1/analyses/{}"),
-        *("/v1/analyses/{}/division", "/v1/analyses/{}/division.png", "/v1/analyses/{}/signs"),
-        *("/v1/negations/{}", "/v1/rules/{}", "/web/{}"),
-        *("/v1/models/sst/filters/{}", "/v1/models/sst/filters/1?analysis={}"),
-    ):
-        for method in ("GET", "DELETE"):
-            status, body = _raw(service, method, template.format(name))
-            assert status in (404, 405, 422), (method, template, body)
-            assert b"root:" not in body
-
-
-def _raw(service: Running, method: str, target: str) -> tuple[int, bytes]:
-    """A request whose address is sent as it is: clients would tidy it."""
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
-    connection.putrequest(method, target, skip_accept_encoding=True)
-    connection.endheaders()
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    return answer.status, body
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("..", "../x", "..\\x", "/etc/passwd", "a/b", "a\\b", "a\0b", "\0", "a\n", ".a", "-a", ""),
-        *("a b", "ä", "x" * 101, "C:a", "a.csv", "%2e%2e", "~", "$HOME", "\ud800", "a\u202eb"),
-    ],
-)
-def test_names_in_bodies_are_no_paths(service: Running, name: str) -> None:
-    for path, field in (
-        ("/v1/models", "name"),
-        ("/v1/models", "corpus"),
-        ("/v1/models", "pretrain"),
-        ("/v1/analyses", "model"),
-        ("/v1/analyses", "corpus"),
-        (f"/v1/analyses/{ID}/negation", "pairs"),
-        (f"/v1/analyses/{ID}/rules", "pairs"),
-        (f"/v1/analyses/{ID}/rules", "held_out"),
-    ):
-        body = {"name": "new", "corpus": "imdb"} if path == "/v1/models" else {}
-        body |= {"corpus": "imdb"} if path == "/v1/analyses" else {}
-        answer = send(service, path, json.dumps({**body, field: name}))
-        assert_problem(answer, 422, f"body.{field}")
-    if "\ud800" not in name:
-        assert_problem(_upload(service, "a.csv", b"text\na\n", name=name), 422, "body.name")
-    for part in (b"\xed\xa0\x80", b"..", b"\xff"):
-        assert_problem(_form(service, b"name", part), 422, "body.name")
-        assert_problem(_form(service, part, b"a"), 422, "body.name")
-
-
-def _form(service: Running, field: bytes, value: bytes) -> httpx.Response:
-    """A form with one more field, byte for byte."""
-    head = b'--a\r\nContent-Disposition: form-data; name="'
-    file = b'file"; filename="a.csv"\r\n\r\ntext\na\n\r\n--a--\r\n'
-    body = head + field + b'"\r\n\r\n' + value + b"\r\n" + head + file
-    kind = "multipart/form-data; boundary=a"
-    return send(service, "/v1/corpora", body, **{"Content-Type": kind})
-
-
-# Uploads
-
-
-def _upload(service: Running, filename: str, content: bytes, name: str = "up") -> httpx.Response:
-    file = {"file": (filename, io.BytesIO(content), "text/csv")}
-    return service.client.post("/v1/corpora", data={"name": name}, files=file)
-
-
-def _zip(content: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.csv", content)
-    return packed.getvalue()
-
-
-def _weights() -> bytes:
-    saved = io.BytesIO()
-    torch.save({"weight": torch.zeros(3)}, saved)
-    return saved.getvalue()
-
-
-def _bomb() -> bytes:
-    return gzip.compress(b"text\n" + b"good\n" * 2_000_000)
-
-
-REFUSED = {
-    "gz": ("a.csv.gz", lambda: gzip.compress(b"text\na\n"), "must end in one of"),
-    "zip": ("a.zip", lambda: _zip(b"text\na\n"), "must end in one of"),
-    "parquet": ("a.parquet", lambda: b"PAR1", "must end in one of"),
-    "no ending": ("csv", lambda: b"text\na\n", "must end in one of"),
-    "ending alone": (".csv", lambda: b"text\na\n", "must end in one of"),
-    "two endings": ("a.csv/../b.exe", lambda: b"text\na\n", "must end in one of"),
-    "gzip bomb": ("a.csv", _bomb, "UTF-8"),
-    "gzip bomb as text": ("a.txt", _bomb, "UTF-8"),
-    "zip as csv": ("a.csv", lambda: _zip(b"text\n" + b"a\n" * 10**6), "the file"),
-    "pickle": ("a.csv", lambda: pickle.dumps({"text": ["a"]}), "UTF-8"),
-    "old pickle": ("a.csv", lambda: pickle.dumps({"text": ["a"]}, 0), "no column `text`"),
-    "weights": ("a.csv", _weights, "the file"),
-    "weights as jsonl": ("a.jsonl", _weights, "the file"),
-    "UTF-16": ("a.csv", lambda: "text\na\n".encode("utf-16"), "UTF-8"),
-    "Latin-1": ("a.txt", lambda: b"caf\xe9\n", "UTF-8"),
-    "surrogate": ("a.csv", lambda: b"text\n\xed\xa0\x80\n", "UTF-8"),
-    "empty": ("a.csv", lambda: b"", "no column `text`"),
-    "header alone": ("a.csv", lambda: b"text\n", "no rows"),
-    "blank lines": ("a.txt", lambda: b"\n\n \n", "no rows"),
-    "other columns": ("a.csv", lambda: b"review,label\ngood,1\n", "no column `text`"),
-    "more fields": ("a.csv", lambda: b"text,label\ngood,1,2\n", "line 2"),
-    "open quote": ("a.csv", lambda: b'text\n"good\n', "the file"),
-    "long field": ("a.csv", lambda: b"text\n" + b"x" * 200_000, "broken"),
-    "empty text": ("a.csv", lambda: b"text,label\n,1\n", "line 2"),
-    "label": ("a.csv", lambda: b"text,label\ngood,9\n", "line 2"),
-    "no object": ("a.jsonl", lambda: b'["text"]\n', "line 1"),
-    "no text": ("a.jsonl", lambda: b'{"label": 1}\n', "line 1"),
-    "text of another kind": ("a.jsonl", lambda: b'{"text": {"a": 1}}\n', "line 1"),
-    "half a pair": ("a.jsonl", lambda: b'{"text": "\\ud800"}\n', "line 1"),
-    "cut": ("a.jsonl", lambda: b'{"text": "a"}\n{"text": "b\n', "line 2"),
-    "nested": ("a.jsonl", lambda: b'{"text":' * 200_000, "line 1"),
-    "digits": ("a.jsonl", lambda: b'{"text": "a", "n": 1' + b"0" * 5_000 + b"}", "line 1"),
-    "rows": ("a.txt", lambda: b"good\n" * 300_000, "200,000 rows"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_uploads_that_are_no_corpora(service: Running, case: str) -> None:
-    filename, content, words = REFUSED[case]
-    before = _files(service)
-    answer = _upload(service, filename, content())
-    problem = assert_problem(answer, 422, words)
-    assert str(service.data) not in json.dumps(problem)
-    assert _files(service) == before
-    assert_problem(service.client.get("/v1/corpora/up"), 404)
-
-
-def test_uploads_that_are_too_large(service: Running) -> None:
-    before = _files(service)
-    assert_problem(_upload(service, "a.txt", b"good\n" * 6_500_000), 413, "32,010,000 bytes")
-    boundary = b'--a\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
-
-    def pieces() -> Iterator[bytes]:
-        yield boundary
-        for _ in range(40):
-            yield b"good\n" * 200_000
-
-    kind = {"Content-Type": "multipart/form-data; boundary=a"}
-    answer = service.client.post("/v1/corpora", content=pieces(), headers=kind)
-    assert_problem(answer, 413, "bytes")
-    assert _files(service) == before
-
-
-def test_a_file_of_the_largest_size_is_taken(service: Running) -> None:
-    row = b"g" * 998 + b"\n"
-    content = row * (32_000_000 // len(row))
-    answer = _upload(service, "a.txt", content + b"g" * (32_000_000 - len(content)), name="largest")
-    assert answer.status_code == 201
-    assert answer.json()["bytes"] == 32_000_000
-    assert service.client.delete("/v1/corpora/largest").status_code == 204
-    assert_problem(_upload(service, "a.txt", content + row, name="largest"), 413)
-
-
-def test_compressed_bodies_are_not_unpacked(service: Running) -> None:
-    body = gzip.compress(json.dumps({"text": TEXT}).encode())
-    for encoding in ("gzip", "deflate", "br", "x", "identity, gzip"):
-        for path in (EXPLAIN, "/v1/corpora", "/v1/models", "/nowhere"):
-            answer = send(service, path, body, **{"Content-Encoding": encoding})
-            assert_problem(answer, 415, "not compressed")
-    plain = send(service, EXPLAIN, json.dumps({"text": TEXT}), **{"Content-Encoding": "identity"})
-    assert plain.status_code == 200
-
-
-def test_formula_cells_and_control_characters_stay_text(service: Running) -> None:
-    rows = ["text", "\"=cmd|' /C calc'!A0\"", "@SUM(1+1)", "+1 good", "-1 bad", "a\x00b good"]
-    content = "\n".join(rows).encode()
-    assert _upload(service, "../../a.csv", content, name="formulas").status_code == 201
-    kept = [path for path in _files(service) if path.endswith(".csv")]
-    assert all(re.fullmatch(r"corpora/[0-9a-f]{32}\.csv", path) for path in kept)
-    job = service.client.post("/v1/analyses", json={"corpus": "formulas"}).json()
-    assert service.finish(job["id"])["state"] in ("succeeded", "failed")
-    assert service.client.delete("/v1/corpora/formulas").status_code == 204
-
-
-def test_names_of_corpora_are_taken_once(service: Running) -> None:
-    assert _upload(service, "a.csv", b"text\na\n", name="once").status_code == 201
-    before = _files(service)
-    for name in ("once", "imdb", "IMDB", "sst", "minimal-pairs"):
-        assert_problem(_upload(service, "a.csv", b"text\nb\n", name=name), 409, name)
-    assert _files(service) == before
-    assert service.client.delete("/v1/corpora/once").status_code == 204
-
-
-def test_broken_forms(service: Running) -> None:
-    for kind, body, status in (
-        ("multipart/form-data", b"x", 400),
-        ("multipart/form-data; boundary=a", b"x", 400),
-        ("multipart/form-data; boundary=a", b"--a\r\n", 422),
-        ("multipart/form-data; boundary=a", b"--a--\r\n", 422),
-        ("multipart/form-data; boundary=" + "a" * 300, b"", 422),
-        ("multipart/form-data; boundary=a", b"--a\r\n" + b"X: y\r\n" * 20_000, 400),
-    ):
-        answer = send(service, "/v1/corpora", body, **{"Content-Type": kind})
-        assert answer.status_code in (status, 400, 422), (kind, answer.text)
-        assert_problem(answer, answer.status_code)
-    many = [("name", (None, "a"))] * 3_000
-    assert_problem(service.client.post("/v1/corpora", files=many), 400, "1000")
-    file = {"file": (None, "not a file")}
-    answer = service.client.post("/v1/corpora", data={"name": "a"}, files=file)
-    assert_problem(answer, 422, "body.file")
-
-
-def _files(service: Running) -> set[str]:
-    """What is in the data folder, without the database's own and the locks."""
-    found = {str(path.relative_to(service.data)) for path in service.data.rglob("*")}
-    return {path for path in found if "sqlite3" not in path and not path.startswith("locks")}
-
-
 # Browsers
 
 
@@ -492,18 +250,6 @@ def test_no_page_elsewhere_may_read(service: Running) -> None:
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def assert_guarded(answer: httpx.Response) -> None:
-    """The answer has the headers that keep a browser from mistakes."""
-    for name, value in SECURITY_HEADERS.items():
-        assert answer.headers[name] == value, (answer.url, name)
-    policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert answer.headers["cache-control"]
-    assert "server" not in answer.headers
-    assert answer.headers["x-request-id"]
-
-
 def test_every_answer_is_guarded(service: Running, analysis: str) -> None:
     tag = service.client.get(EXPLAIN, params={"text": TEXT}).headers["etag"]
     for path, headers, status in (
@@ -545,66 +291,3 @@ def test_what_the_programmer_did_not_foresee(
         assert answer.json()["type"] == "urn:textcond:internal"
         assert "secretive" not in answer.text
         assert_guarded(answer)  # type: ignore[arg-type]
-
-
-# Limits
-
-
-@pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service with low limits and without a worker: its jobs wait."""
-    data = tmp_path_factory.mktemp("narrow") / "data"
-    limits = {"max_jobs": 2, "max_streams": 2, "requests_per_minute": 60, "max_corpora": 2}
-    with running(data, "--only", "web", threads=1, **limits) as service:
-        yield service
-
-
-def test_too_many_jobs_streams_and_corpora(narrow: Running) -> None:
-    body = {"corpus": "imdb"}
-    started = [narrow.client.post("/v1/analyses", json=body) for _ in range(2)]
-    assert [answer.status_code for answer in started] == [202, 202]
-    answer = narrow.client.post("/v1/analyses", json=body)
-    assert_problem(answer, 429, "2 jobs")
-    assert int(answer.headers["retry-after"]) > 0
-    path = f"{started[0].headers['location']}/events"
-    with ExitStack() as streams:
-        followed = [
-            streams.enter_context(narrow.client.stream("GET", path)).iter_lines() for _ in range(2)
-        ]
-        assert [next(lines) for lines in followed] == ["id: 1"] * 2
-        answer = narrow.client.get(path)
-        assert_problem(answer, 429, "follow")
-        assert int(answer.headers["retry-after"]) > 0
-    for answer in started:
-        assert narrow.client.delete(answer.headers["location"]).status_code == 202
-    with narrow.client.stream("GET", path) as stream:  # there is room again, after a moment
-        assert stream.status_code in (200, 429)
-    assert narrow.client.post("/v1/analyses", json=body).status_code == 202
-    for name in ("a", "b"):
-        assert _upload(narrow, "a.csv", b"text\na\n", name=name).status_code == 201
-    assert_problem(_upload(narrow, "a.csv", b"text\na\n", name="c"), 409, "Delete a corpus")
-    assert len([path for path in _files(narrow) if path.startswith("corpora/")]) == 2
-
-
-def test_too_many_requests(narrow: Running) -> None:
-    answers = [narrow.client.post(EXPLAIN, content=b"{", headers={}) for _ in range(61)]
-    answer = narrow.client.get("/v1/models")
-    assert_problem(answer, 429, "60 requests a minute")
-    assert 1 <= int(answer.headers["retry-after"]) <= 61
-    assert_guarded(answer)
-    assert {answer.status_code for answer in answers} <= {415, 429}
-    assert narrow.client.get("/healthz").status_code == 200
-
-
-def test_wrong_keys_are_counted_too(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    key = create_key(data, "read")
-    limits = {"threads": 1, "requests_per_minute": 20}
-    with running(data, "--only", "web", **limits) as service:
-        headers = {"Authorization": "Bearer tc_00000000_guess"}
-        statuses = [
-            service.client.get("/v1/models", headers=headers).status_code for _ in range(25)
-        ]
-        assert statuses == [401] * 20 + [429] * 5
-        right = service.client.get("/v1/models", headers={"Authorization": f"Bearer {key}"})
-        assert right.status_code == 200  # counted by its key, not by its address

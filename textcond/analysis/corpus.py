@@ -15,9 +15,8 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,13 @@ from datasets import Dataset, IterableDataset
 from filelock import FileLock, Timeout
 from jaxtyping import Float, Int, Shaped
 
+from textcond.analysis.manifest import (
+    Manifest,
+    is_new,
+    manifest_of,
+    read_manifest,
+    write_manifest,
+)
 from textcond.analysis.shards import (
     LABELS,
     Rows,
@@ -49,28 +55,7 @@ from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
 from textcond.text.vocabulary import UNKNOWN_ID
 
 SHARD_ROWS = 1_024
-MANIFEST = "manifest.json"
-_FORMAT = "textcond-analysis-1"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What was computed. The last two are None until all of it is."""
-
-    format: str
-    model: str
-    model_hash: str
-    widths: tuple[int, ...]
-    """Of every filter."""
-    target: str
-    output: str
-    data: str
-    """What the user calls the corpus."""
-    versions: dict[str, str]
-    sentences: int | None = None
-    corpus: str | None = None
-    """A sha256 over the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +101,7 @@ class CorpusConductance:
     @classmethod
     def open(cls, folder: Path) -> CorpusConductance:
         """A finished analysis; raises `AnalysisError` if there is none."""
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         if manifest is None:
             raise AnalysisError(f"{folder} holds no analysis; `textcond analyze` writes one.")
         if manifest.sentences is None:
@@ -152,18 +137,18 @@ class CorpusConductance:
         """
         quantity = quantity_of(model, target, output)
         check_ready(model)
-        manifest = _manifest_of(model, quantity, data)
+        manifest = manifest_of(model, quantity, data)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise AnalysisError(f"{out} is not a folder; choose another `--out`.") from None
         try:
             with FileLock(out / ".lock", timeout=0):
-                if _is_new(out, manifest):
-                    _write_manifest(out, manifest)
+                if is_new(out, manifest):
+                    write_manifest(out, manifest)
                 total = len(dataset) if isinstance(dataset, Dataset) else None
                 finished = _compute_shards(model, dataset, out, quantity, total, watch)
-                _write_manifest(out, replace(manifest, **finished))
+                write_manifest(out, replace(manifest, **finished))
         except Timeout:
             raise AnalysisError(
                 f"Another process is writing to {out}; wait for it, or choose another folder."
@@ -326,55 +311,3 @@ def _conductance_of_rows(model: Model, rows: Rows, quantity: Quantity) -> Filter
 
 def _stack(columns: Sequence[pa.ChunkedArray]) -> Shaped[np.ndarray, "rows filters"]:
     return np.stack([column.to_numpy() for column in columns], axis=1)
-
-
-def _manifest_of(model: Model, quantity: Quantity, data: str) -> Manifest:
-    shape = model.network.shape
-    return Manifest(
-        format=_FORMAT,
-        model=model.name,
-        model_hash=model.hash,
-        widths=tuple(shape.width(filter) for filter in range(shape.filters)),
-        target=quantity.target,
-        output=quantity.output,
-        data=data,
-        versions={name: version(name) for name in ("textcond", "torch", "pyarrow")},
-    )
-
-
-def _read_manifest(folder: Path) -> Manifest | None:
-    path = folder / MANIFEST
-    try:
-        content = json.loads(path.read_text())
-        if content["format"] != _FORMAT:
-            raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
-        return Manifest(**{**content, "widths": tuple(content["widths"])})
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise AnalysisError(
-            f"{path} is not one of `textcond analyze` ({error}); give another folder."
-        ) from error
-
-
-def _is_new(out: Path, manifest: Manifest) -> bool:
-    """Whether `out` is empty; raises `AnalysisError` unless it is or holds the same analysis."""
-    there = _read_manifest(out)
-    if there is None:
-        strange = [path.name for path in out.iterdir() if not path.name.startswith(".")]
-        if strange:
-            raise AnalysisError(f"{out} holds {strange[0]}; choose a new or empty folder.")
-        return True
-    for field in ("model_hash", "target", "output", "data", "versions"):
-        if getattr(there, field) != getattr(manifest, field):
-            raise AnalysisError(
-                f"{out} holds an analysis of another {field.replace('_', ' ')} "
-                f"({getattr(there, field)}, not {getattr(manifest, field)}); choose another "
-                "`--out`, or delete it."
-            )
-    return False
-
-
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    text = json.dumps(asdict(manifest), indent=2) + "\n"
-    write_whole(folder / MANIFEST, lambda at: at.write_text(text))

@@ -16,6 +16,8 @@ from textcond.errors import AnalysisError, CorpusError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from textcond.analysis.corpus import CorpusConductance
+
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
 Target = Annotated[
     str,
@@ -33,6 +35,14 @@ DataDir = Annotated[
 ]
 AnalysisFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that `textcond analyze` wrote.")
+]
+Pairs = Annotated[
+    str | None,
+    typer.Option(
+        help="Pairs to find negation filters with: sst-negation, minimal-pairs, a corpus of texts "
+        "with negators, or a file with the columns negated and unnegated; else sst-negation "
+        "with --data-dir and rotten-tomatoes without."
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
 TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
@@ -94,3 +104,17 @@ def choose_part(data: str, split: str | None, default: str) -> str | None:
     if split is not None:
         raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")
     return None
+
+
+def note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
+    """Say what the labels are where they could be better."""
+    if analysis.manifest.data.startswith("sst ") and data_dir is None:
+        note = (
+            "Without --data-dir, labels are those of sentences, and pairs are of rotten-tomatoes."
+        )
+        console(stderr=True).print(note)
+
+
+def named_pairs(pairs: str | None, data_dir: Path | None) -> str:
+    """The pairs that are asked for, or the best that are at hand."""
+    return pairs or ("rotten-tomatoes" if data_dir is None else "sst-negation")

@@ -14,6 +14,7 @@ from textcond.commands.common import (
     DataDir,
     ModelName,
     Output,
+    Pairs,
     Seed,
     Shown,
     Target,
@@ -21,6 +22,8 @@ from textcond.commands.common import (
     choose_part,
     console,
     fail,
+    named_pairs,
+    note_labels,
     show,
 )
 from textcond.errors import AnalysisError, PatternError
@@ -28,15 +31,6 @@ from textcond.errors import AnalysisError, PatternError
 if TYPE_CHECKING:
     from textcond.analysis.corpus import CorpusConductance
     from textcond.model.checkpoint import Model
-
-Pairs = Annotated[
-    str | None,
-    typer.Option(
-        help="Pairs to find negation filters with: sst-negation, minimal-pairs, a corpus of texts "
-        "with negators, or a file with the columns negated and unnegated; else sst-negation "
-        "with --data-dir and rotten-tomatoes without."
-    ),
-]
 
 
 def analyze(
@@ -152,9 +146,9 @@ def negation(
     if (text is None) != (pattern is None):
         raise PatternError("`text` and `pattern` go together; give both or neither.")
     analysis = CorpusConductance.open(folder)
-    _note_labels(analysis, data_dir)
+    note_labels(analysis, data_dir)
     loaded = load(model)
-    named = _named_pairs(pairs, data_dir)
+    named = named_pairs(pairs, data_dir)
     found, held_out = load_pairs(named, data_dir=data_dir, seed=seed)
     with counting_progress(console(stderr=True), "ablating") as watch:
         result = find_negation(
@@ -215,7 +209,7 @@ def rules(
     check_place(file)
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
-    _note_labels(analysis, data_dir)
+    note_labels(analysis, data_dir)
     loaded = load(model)
     if other is not None:
         other.check_model(loaded)
@@ -246,75 +240,6 @@ def rules(
     show(as_json, answer, lambda: rules_view(result, check, top=top))
 
 
-def card(
-    filter: Annotated[int, typer.Argument(metavar="FILTER", help="Its number, from 0.")],
-    folder: Annotated[
-        Path, typer.Option("--analysis", help="A folder that `textcond analyze` wrote.")
-    ],
-    model: ModelName = "sst",
-    top: Annotated[int, typer.Option(min=1, help="How many sentences to show.")] = 10,
-    as_json: AsJson = False,
-) -> None:
-    """What one filter does: its words, its sentences, its effect."""
-    from textcond.analysis.cards import make_cards
-    from textcond.analysis.corpus import CorpusConductance
-    from textcond.model.checkpoint import load
-    from textcond.report.analyses import card_view
-
-    analysis = CorpusConductance.open(folder)
-    (made,) = make_cards(load(model), analysis, [filter], top=top)
-    answer = {"analysis": analysis.summary(), **made.to_dict()}
-    show(as_json, answer, lambda: card_view(made))
-
-
-def report(
-    folder: AnalysisFolder,
-    file: Annotated[
-        Path | None, typer.Option("--out", help="The page; else report.html in DIR.")
-    ] = None,
-    pairs: Pairs = None,
-    data_dir: DataDir = None,
-    held_out: Annotated[
-        Path | None, typer.Option(help="Another analysis, to check the rules on.")
-    ] = None,
-    model: ModelName = "sst",
-    seed: Seed = 0,
-) -> None:
-    """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
-    from textcond.analysis.corpus import CorpusConductance
-    from textcond.analysis.labels import gold_of_analysis
-    from textcond.corpora.pairs import load_pairs
-    from textcond.disk import write_whole
-    from textcond.model.checkpoint import load
-    from textcond.report.page import render, study
-    from textcond.report.progress import staged_progress
-
-    analysis = CorpusConductance.open(folder)
-    place = file or folder / "report.html"
-    check_place(place)
-    other = None if held_out is None else CorpusConductance.open(held_out)
-    _note_labels(analysis, data_dir)
-    loaded = load(model)
-    if other is not None:
-        other.check_model(loaded)
-    found, apart = load_pairs(_named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
-    with staged_progress(console(stderr=True)) as watch:
-        page = render(
-            study(
-                loaded,
-                analysis,
-                found,
-                apart,
-                gold=gold_of_analysis(analysis, data_dir),
-                held_out=None if other is None else (other, gold_of_analysis(other, data_dir)),
-                seed=seed,
-                watch=watch,
-            )
-        )
-    write_whole(place, lambda path: path.write_text(page, encoding="utf-8"))
-    console().print(f"The report is in {place}.")
-
-
 def _filters(
     filters: str,
     model: Model,
@@ -330,7 +255,7 @@ def _filters(
     if filters == "all":
         return None
     if filters == "negation":
-        found, _ = load_pairs(_named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
+        found, _ = load_pairs(named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
         return negation_filters(model, analysis, found, seed=seed)
     try:
         return [int(number) for number in filters.split(",")]
@@ -338,16 +263,3 @@ def _filters(
         raise AnalysisError(
             f"`filters` is {filters!r}; it can be all, negation, or numbers like 12,200."
         ) from None
-
-
-def _note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
-    """Say what the labels are where they could be better."""
-    if analysis.manifest.data.startswith("sst ") and data_dir is None:
-        note = (
-            "Without --data-dir, labels are those of sentences, and pairs are of rotten-tomatoes."
-        )
-        console(stderr=True).print(note)
-
-
-def _named_pairs(pairs: str | None, data_dir: Path | None) -> str:
-    return pairs or ("rotten-tomatoes" if data_dir is None else "sst-negation")

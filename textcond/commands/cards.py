@@ -1,0 +1,91 @@
+"""Commands that show what filters do: one on a card, all on a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textcond.commands.common import (
+    AnalysisFolder,
+    AsJson,
+    DataDir,
+    ModelName,
+    Pairs,
+    Seed,
+    check_place,
+    console,
+    named_pairs,
+    note_labels,
+    show,
+)
+
+
+def card(
+    filter: Annotated[int, typer.Argument(metavar="FILTER", help="Its number, from 0.")],
+    folder: Annotated[
+        Path, typer.Option("--analysis", help="A folder that `textcond analyze` wrote.")
+    ],
+    model: ModelName = "sst",
+    top: Annotated[int, typer.Option(min=1, help="How many sentences to show.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """What one filter does: its words, its sentences, its effect."""
+    from textcond.analysis.cards import make_cards
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.model.checkpoint import load
+    from textcond.report.analyses import card_view
+
+    analysis = CorpusConductance.open(folder)
+    (made,) = make_cards(load(model), analysis, [filter], top=top)
+    answer = {"analysis": analysis.summary(), **made.to_dict()}
+    show(as_json, answer, lambda: card_view(made))
+
+
+def report(
+    folder: AnalysisFolder,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="The page; else report.html in DIR.")
+    ] = None,
+    pairs: Pairs = None,
+    data_dir: DataDir = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="Another analysis, to check the rules on.")
+    ] = None,
+    model: ModelName = "sst",
+    seed: Seed = 0,
+) -> None:
+    """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
+    from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.labels import gold_of_analysis
+    from textcond.corpora.pairs import load_pairs
+    from textcond.disk import write_whole
+    from textcond.model.checkpoint import load
+    from textcond.report.page import render, study
+    from textcond.report.progress import staged_progress
+
+    analysis = CorpusConductance.open(folder)
+    place = file or folder / "report.html"
+    check_place(place)
+    other = None if held_out is None else CorpusConductance.open(held_out)
+    note_labels(analysis, data_dir)
+    loaded = load(model)
+    if other is not None:
+        other.check_model(loaded)
+    found, apart = load_pairs(named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
+    with staged_progress(console(stderr=True)) as watch:
+        page = render(
+            study(
+                loaded,
+                analysis,
+                found,
+                apart,
+                gold=gold_of_analysis(analysis, data_dir),
+                held_out=None if other is None else (other, gold_of_analysis(other, data_dir)),
+                seed=seed,
+                watch=watch,
+            )
+        )
+    write_whole(place, lambda path: path.write_text(page, encoding="utf-8"))
+    console().print(f"The report is in {place}.")

@@ -9,10 +9,7 @@ about a tenth of the tables are `dev`. `unseen` are the questions about tables o
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from datasets import Dataset
 
 from textcond.corpora.columns import class_dataset
 from textcond.corpora.hub import load_from_hub
+from textcond.corpora.releases import read_lines
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import tokenize_all
 
@@ -104,39 +102,18 @@ def _is_dev(table: str) -> bool:
 def _local_rows(split: str, data_dir: Path) -> Iterator[_Row]:
     name = _FILES[split]
     remedy = f"give `--data-dir` the folder or zip file with the release's {name}"
-    try:
-        lines = _lines(name, data_dir)
-    except (
-        *(OSError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error),
-        *(NotImplementedError, RuntimeError),  # unknown compression, encryption
-    ) as error:
-        raise CorpusError(f"{data_dir} cannot be read ({error}); {remedy}.") from error
-    if lines is None:
-        raise CorpusError(f"There is no {name} in {data_dir}; {remedy}.")
+    source, lines = read_lines(name, data_dir, below="data", remedy=remedy)
     for number, line in enumerate(lines, start=1):
-        fields = line.rstrip("\r\n").split("\t")
+        fields = line.rstrip("\r").split("\t")
         if number == 1 and fields != _COLUMNS:
             raise CorpusError(
-                f"{name}, line 1: the columns are not {', '.join(_COLUMNS)}; get the file again."
+                f"{source}, line 1: the columns are not {', '.join(_COLUMNS)}; get the file again."
             )
+        if number == 1 or (number == len(lines) and not line):
+            continue
         if len(fields) != len(_COLUMNS) or not fields[1].strip():
-            raise CorpusError(f"{name}, line {number}: not four fields; get the file again.")
-        if number > 1:
-            yield fields[1], fields[2], fields[3]
-
-
-def _lines(name: str, data_dir: Path) -> list[str] | None:
-    """Of the file in the folder or in the archive, wherever it lies there."""
-    if zipfile.is_zipfile(data_dir):
-        with zipfile.ZipFile(data_dir) as archive:
-            member = next((m for m in archive.namelist() if Path(m).name == name), None)
-            if member is None:
-                return None
-            return list(io.StringIO(archive.read(member).decode("utf-8"), newline="\n"))
-    for path in (data_dir / name, data_dir / "data" / name):
-        if path.is_file():
-            return list(io.StringIO(path.read_text(encoding="utf-8"), newline="\n"))
-    return None
+            raise CorpusError(f"{source}, line {number}: not four fields; get the file again.")
+        yield fields[1], fields[2], fields[3]
 
 
 def _hub_rows(split: str) -> list[_Row]:

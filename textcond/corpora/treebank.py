@@ -7,8 +7,6 @@ trees come from a folder with `train.txt`, `dev.txt` and `test.txt`, from the of
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -21,6 +19,7 @@ from nltk.tree import Tree
 from textcond.corpora.columns import five_class_dataset
 from textcond.corpora.heldout import is_heldout_sentence
 from textcond.corpora.hub import load_from_hub
+from textcond.corpora.releases import read_lines
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import plain
 
@@ -107,23 +106,7 @@ def read_trees(split: str, *, data_dir: Path | None = None) -> list[Tree]:
 
 def _local_lines(split: str, data_dir: Path) -> tuple[str, list[str]]:
     remedy = "give `--data-dir` the folder with train.txt, dev.txt and test.txt, or the zip file"
-    name = f"{split}.txt"
-    try:
-        if zipfile.is_zipfile(data_dir):
-            with zipfile.ZipFile(data_dir) as archive:
-                member = next((m for m in archive.namelist() if Path(m).name == name), None)
-                if member is None:
-                    raise CorpusError(f"{data_dir} holds no {name}; {remedy}.")
-                return f"{data_dir}:{member}", archive.read(member).decode("utf-8-sig").split("\n")
-        for path in (data_dir / name, data_dir / "trees" / name):
-            if path.is_file():
-                return str(path), path.read_text(encoding="utf-8-sig").split("\n")
-    except (
-        *(OSError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error),
-        *(NotImplementedError, RuntimeError),  # unknown compression, encryption
-    ) as error:
-        raise CorpusError(f"{data_dir} cannot be read ({error}); {remedy}.") from error
-    raise CorpusError(f"There is no {name} in {data_dir}; {remedy}.")
+    return read_lines(f"{split}.txt", data_dir, below="trees", remedy=remedy)
 
 
 def _hub_lines(split: str) -> tuple[str, list[str]]:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from tests.conftest import random_model
-from textcond.analysis import corpus as module
 from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.manifest import manifest_of, write_manifest
 from textcond.analysis.shards import write_shard
 from textcond.attribution.conductance import FilterConductance
 from textcond.attribution.quantity import quantity_of
@@ -33,8 +33,8 @@ def analysis_of(folder: Path, values: np.ndarray) -> CorpusConductance:
     rows |= {name: [-1] * len(texts) for name in ("label", "positive", "negative")}
     folder.mkdir()
     write_shard(rows, result, "", folder / "000000.parquet")
-    manifest = module._manifest_of(model, quantity, "planted")
-    module._write_manifest(
+    manifest = manifest_of(model, quantity, "planted")
+    write_manifest(
         folder,
         replace(manifest, widths=(3,) * values.shape[1], sentences=len(texts), corpus=""),
     )

@@ -27,7 +27,7 @@ from textcond.analysis.retrieval import Retrieved, retrieve
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import quantity_of
-from textcond.attribution.windows import word_scores
+from textcond.attribution.windows import word_scores, words_of
 from textcond.corpora.negation import DIMINISHERS, NEGATORS
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
@@ -151,13 +151,13 @@ def _slots(
     words = [word for word in words if not model.vocabulary.unknown([word])[0]]
     if not words:
         return [() for _ in filters]
-    ids = torch.tensor([model.vocabulary.encode(words)])
+    known = words_of([model.vocabulary.encode(words)])
     with torch.no_grad():
-        scores = word_scores(model.network, ids, torch.float64)
+        tables = list(word_scores(model.network, known, torch.float64))
     slots = []
     for filter in filters:
         width, column = divmod(filter, model.network.shape.filters_per_width)
-        table = scores.tables[width][scores.places[0], :, column].numpy()  # (words, width)
+        table = tables[width][known.places, :, column].numpy()  # (words, width)
         slots.append(
             tuple(
                 Slot(_first(words, table[:, position], 1), _first(words, table[:, position], -1))

@@ -22,11 +22,9 @@ from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.inputs import check_ready
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
-from textcond.attribution.windows import token_scores
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-from textcond.model.network import pad
 from textcond.text.vocabulary import UNKNOWN_ID
 
 Side = Literal["positive", "negative"]
@@ -244,13 +242,9 @@ def _sides(
     others = np.zeros_like(negator)
     batches = trace_rows(model.network, rows, quantity, dtype=torch.float64, batch_size=256)
     for batch, trace in batches:
-        _, lengths = pad([rows[row] for row in batch])
-        scores = token_scores(trace.words, trace.windows.starts, lengths)
-        values = (scores * trace.integrals.flow[:, None, :]).numpy()
-        for place, row in enumerate(batch):
-            mask = masks[row]
-            negator[row] = values[place, : len(mask)][mask].sum(axis=0)
-            others[row] = values[place, : len(mask)][~mask].sum(axis=0)
+        for row, values in zip(batch, trace.token_values, strict=True):
+            negator[row] = values.numpy()[masks[row]].sum(axis=0)
+            others[row] = values.numpy()[~masks[row]].sum(axis=0)
     return negator, others
 
 

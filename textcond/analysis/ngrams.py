@@ -16,10 +16,8 @@ from textcond.analysis.corpus import CorpusConductance, Sentence
 from textcond.analysis.patterns import Match
 from textcond.attribution.conductance import trace_rows
 from textcond.attribution.quantity import quantity_of
-from textcond.attribution.windows import token_scores
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-from textcond.model.network import pad
 
 CARRIED = 0.8
 """The kept words of an n-gram carry this share of what pushes its way."""
@@ -181,13 +179,9 @@ def token_values(
     batches = trace_rows(model.network, rows, quantity, dtype=torch.float32, batch_size=128)
     done = 0
     for batch, trace in batches:
-        _, lengths = pad([rows[row] for row in batch])
-        given = token_scores(trace.words, trace.windows.starts, lengths)
-        values = (given * trace.integrals.flow[:, None, :]).numpy()  # (batch, length, filters)
         starts, logits = trace.windows.starts.numpy(), trace.integrals.logits.numpy()
-        for place, row in enumerate(batch):
-            length = len(sentences[row].tokens)
-            yield TokenValues(row, values[place, :length], starts[place], logits[place])
+        for place, (row, values) in enumerate(zip(batch, trace.token_values, strict=True)):
+            yield TokenValues(row, values.numpy(), starts[place], logits[place])
         done += len(batch)
         watch(done, len(rows))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -18,15 +19,9 @@ from torch import Tensor
 from textcond.attribution.inputs import Text, check_ready, encode, encode_all, tokens_of
 from textcond.attribution.pieces import Head, PathIntegrals, integrate
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
-from textcond.attribution.windows import (
-    Windows,
-    WordScores,
-    token_scores,
-    winning_windows,
-    word_scores,
-)
+from textcond.attribution.windows import Windows, token_values, winning_windows, words_of
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN, pad
+from textcond.model.network import TextCNN
 
 _MOST_PADDED_TOKENS = 32_768
 """Of one batch: some 150 MB of window scores."""
@@ -136,9 +131,8 @@ def conductances(
     widths = torch.tensor([network.shape.width(f) for f in range(network.shape.filters)])
     found: dict[int, Conductance] = {}
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
+        values = trace.token_values
         lengths = torch.tensor([len(rows[row]) for row in batch])
-        given = token_scores(trace.words, trace.windows.starts, lengths)
-        values = given * trace.integrals.flow[:, None, :]  # (batch, length, filters)
         starts = trace.windows.starts
         ends = torch.minimum(starts + widths, lengths[:, None])
         windows = zip(starts.clamp(min=0).tolist(), ends.tolist(), strict=True)
@@ -146,7 +140,7 @@ def conductances(
             found[row] = Conductance(
                 tokens=tokens[row],
                 unknown=tuple(model.vocabulary.unknown(tokens[row])),
-                values=values[place, : len(tokens[row])],
+                values=values[place],
                 windows=tuple(zip(first, last, strict=True)),
                 quantity=quantity,
                 logits=trace.integrals.logits[place],
@@ -206,7 +200,6 @@ def conductance_of_ids(
 class Trace:
     """One batch followed along its paths."""
 
-    words: WordScores
     windows: Windows
     integrals: PathIntegrals
 
@@ -214,19 +207,23 @@ class Trace:
     def conductance(self) -> Float[Tensor, "batch filters"]:
         return self.windows.strengths * self.integrals.flow
 
+    @property
+    def token_values(self) -> tuple[Float[Tensor, "_tokens filters"], ...]:
+        """The filter × token matrix of each text."""
+        values = token_values(self.windows, self.integrals.flow)
+        return tuple(torch.split(values, np.diff(self.windows.words.edges).tolist()))
+
 
 @torch.no_grad()
 def trace_path(
     network: TextCNN,
-    ids: Int[Tensor, "batch length"],
-    lengths: Int[Tensor, " batch"],
+    rows: Sequence[Sequence[int]],
     quantity: Quantity,
     dtype: torch.dtype,
 ) -> Trace:
-    """The closed form, on a padded batch of ids: table of words, windows, integrals."""
-    words = word_scores(network, ids, dtype)
-    windows = winning_windows(words, lengths)
-    return Trace(words, windows, integrate(Head.of(network, dtype), windows.strengths, quantity))
+    """The closed form, on a batch of ids: windows, then integrals."""
+    windows = winning_windows(network, words_of(rows), dtype)
+    return Trace(windows, integrate(Head.of(network, dtype), windows.strengths, quantity))
 
 
 def trace_rows(
@@ -242,7 +239,7 @@ def trace_rows(
     A batch holds `batch_size` texts, fewer if they are long.
     """
     for batch in like_length(rows, batch_size):
-        yield batch, trace_path(network, *pad([rows[row] for row in batch]), quantity, dtype)
+        yield batch, trace_path(network, [rows[row] for row in batch], quantity, dtype)
 
 
 def like_length(rows: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:

@@ -20,7 +20,6 @@ from textcond.attribution.inputs import Text, check_ready, encode, encode_all, t
 from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.model.checkpoint import Model
-from textcond.model.network import pad
 
 
 def measure_filters(
@@ -70,11 +69,10 @@ def integrated_gradients(
     tokens = tokens_of(text)
     row = encode(model, tokens)
     network = check_ready(model, [row])
-    ids, lengths = pad([row])
-    trace = trace_path(network, ids, lengths, quantity, dtype)
+    trace = trace_path(network, [row], quantity, dtype)
     flow, starts = trace.integrals.flow[0], trace.windows.starts[0]
     with torch.no_grad():
-        embedded: Tensor = network.embedding(ids[0]).to(dtype)  # (tokens, dimensions)
+        embedded: Tensor = network.embedding(torch.tensor(row)).to(dtype)  # (tokens, dimensions)
         gradients = torch.zeros_like(embedded)
         size = network.shape.filters_per_width
         for index, kernel in enumerate(network.kernels):

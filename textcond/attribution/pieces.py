@@ -5,17 +5,22 @@ pooled output of filter f is h_f(α) = max(0, b_f + α m_f). A filter therefore 
 off once at most, at its kink -b_f / m_f, and between two kinks every hidden unit is linear in
 α. The path falls into pieces on which everything is known in closed form; sorting the kinks
 and running sums make this O(F log F + F·H) a text, for F filters and H hidden units.
+
+Logits take a compiled loop over the pieces, in float64; probabilities, and the check of that
+loop, take the same sums as tensors.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from textcond.attribution.kernels import LANES, find_kinks, walk
 from textcond.attribution.quantity import Quantity
 from textcond.errors import ModelError
 from textcond.model.network import TextCNN
@@ -87,6 +92,40 @@ def integrate(
     logits = head.logits(head.units(functional.relu(bias + strengths)))
     if not logits.isfinite().all():
         raise ModelError(f"A logit overflows {logits.dtype}; use float64 or train again.")
+    find = _walked if quantity.output == "logit" else integrate_plainly
+    flow, influence = find(head, strengths, quantity)
+    return PathIntegrals(
+        logits=logits,
+        score=quantity.score(logits),
+        baseline_score=quantity.score(head.logits(head.units(functional.relu(bias)))),
+        flow=flow,
+        influence=influence,
+    )
+
+
+def _walked(
+    head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
+) -> tuple[Float[Tensor, "batch filters"], Float[Tensor, "batch filters"]]:
+    """`integrate_plainly` for logits, one text after another."""
+    bias = head.filter_bias.double().numpy()
+    exact = strengths.double().numpy()
+    kinks, flow, influence = (np.empty_like(exact) for _ in range(3))
+    find_kinks(exact, bias, kinks)
+    rates = strengths.new_tensor(quantity.weights) @ head.output_weight
+    padding = (0, -len(rates) % LANES)
+    weight, rated, hidden_bias = (
+        functional.pad(values.double(), padding).contiguous().numpy()
+        for values in (head.hidden_weight.T, head.hidden_weight.T * rates, head.hidden_bias)
+    )
+    walk(exact, bias, kinks, kinks.argsort(axis=1), weight, rated, hidden_bias, flow, influence)
+    return torch.from_numpy(flow).to(strengths), torch.from_numpy(influence).to(strengths)
+
+
+def integrate_plainly(
+    head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
+) -> tuple[Float[Tensor, "batch filters"], Float[Tensor, "batch filters"]]:
+    """`flow` and `influence` of `PathIntegrals`."""
+    bias = head.filter_bias
     on_at_start = (bias > 0).expand_as(strengths)
     on_at_end = bias + strengths > 0
     switches = on_at_start != on_at_end
@@ -107,13 +146,7 @@ def integrate(
         torch.where(on_at_start[:, None, :], before, whole - before),
         whole * (on_at_start & on_at_end)[:, None, :],
     )
-    return PathIntegrals(
-        logits=logits,
-        score=quantity.score(logits),
-        baseline_score=quantity.score(head.logits(head.units(functional.relu(bias)))),
-        flow=(active * head.hidden_weight).sum(dim=1),
-        influence=whole[:, :, 0] @ head.hidden_weight,
-    )
+    return (active * head.hidden_weight).sum(dim=1), whole[:, :, 0] @ head.hidden_weight
 
 
 def _cut_at_kinks(

@@ -14,9 +14,9 @@ from torch.nn import functional
 from textcond.attribution.conductance import like_length
 from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
 from textcond.attribution.pieces import Head
-from textcond.attribution.windows import winning_windows, word_scores
+from textcond.attribution.windows import winning_windows, words_of
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN, pad
+from textcond.model.network import TextCNN
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def logits_of_ids(
     head = Head.of(network, torch.float64)
     logits = torch.zeros(len(rows), network.shape.outputs, dtype=torch.float64)
     for batch in like_length(rows, batch_size):
-        ids, lengths = pad([rows[row] for row in batch])
-        strengths = winning_windows(word_scores(network, ids, torch.float64), lengths).strengths
+        words = words_of([rows[row] for row in batch])
+        strengths = winning_windows(network, words, torch.float64).strengths
         logits[batch] = head.logits(head.units(functional.relu(strengths + head.filter_bias)))
     return logits

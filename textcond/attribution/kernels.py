@@ -1,0 +1,138 @@
+"""The loops that take the time, compiled: over windows, and over the pieces of a path.
+
+They take one text after another, on one thread, and release Python's lock. `windows.py` and
+`pieces.py` say what they compute.
+"""
+
+from __future__ import annotations
+
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+
+LANES = 8
+"""Hidden units come in blocks of so many, which compilers turn into vectors."""
+
+# What is compiled is kept beside this file, or in the user's cache folder.
+compiled = njit(cache=True, nogil=True)
+
+
+@compiled
+@no_type_check
+def find_winners(places, edges, table, strengths, starts):
+    """The strongest window of filters of one width in each text, the first one of equals.
+
+    `places` (all_tokens): each token's row in `table` (words, width, filters), which holds what
+    the word gives to the filters at each position. Text i has the tokens edges[i]:edges[i + 1].
+    Writes `strengths` and `starts` (texts, filters).
+    """
+    _, width, filters = table.shape
+    score = np.empty(filters, table.dtype)
+    for text in range(len(edges) - 1):
+        length = edges[text + 1] - edges[text]
+        best, at = strengths[text], starts[text]
+        best[:] = -np.inf
+        for start in range(1 - width, length):
+            score[:] = 0
+            for token in range(max(start, 0), min(start + width, length)):
+                given = table[places[edges[text] + token], token - start]
+                for filter in range(filters):
+                    score[filter] += given[filter]
+            for filter in range(filters):
+                better = score[filter] > best[filter]
+                at[filter] = start if better else at[filter]
+                best[filter] = score[filter] if better else best[filter]
+
+
+@compiled
+@no_type_check
+def share_out(places, edges, table, starts, flow, values):
+    """What each token gives to each filter, times the filter's flow: `values` (tokens, filters).
+
+    The other arguments are those of `find_winners`; `values` starts as zeros.
+    """
+    _, width, filters = table.shape
+    for text in range(len(edges) - 1):
+        first, end = edges[text], edges[text + 1]
+        for filter in range(filters):
+            start = first + starts[text, filter]
+            for token in range(max(start, first), min(start + width, end)):
+                given = table[places[token], token - start, filter]
+                values[token, filter] = given * flow[text, filter]
+
+
+@compiled
+@no_type_check
+def find_kinks(strengths, bias, kinks):
+    """Where on its path each filter switches on or off: `kinks` (texts, filters), 2 for never."""
+    for text in range(len(strengths)):
+        for filter in range(len(bias)):
+            on, strength = bias[filter] > 0, strengths[text, filter]
+            if on == (bias[filter] + strength > 0):
+                kinks[text, filter] = 2
+            else:
+                kinks[text, filter] = min(max(-bias[filter] / strength, 0.0), 1.0)
+
+
+@compiled
+@no_type_check
+def walk(strengths, bias, kinks, order, weight, rated, hidden_bias, flow, influence):
+    """∫ ∂score/∂h_f along each text's path, where the filter is on (`flow`) and all along.
+
+    `kinks` is what `find_kinks` gives and `order` sorts it. `weight` (filters, hidden) and `rated`,
+    the same times ∂score/∂u, are padded with zeros to whole blocks of `LANES`, and so is
+    `hidden_bias`. Between two kinks every unit is u(α) = at_zero + α slope,
+    and above zero on a share of the piece. Writes `flow` and `influence` (texts, filters).
+    """
+    filters, hidden = weight.shape
+    at_zero, slope, low = np.empty(hidden), np.empty(hidden), np.empty(hidden)
+    total, start = np.empty(hidden), hidden_bias.copy()
+    for filter in range(filters):
+        if bias[filter] > 0:
+            start += bias[filter] * weight[filter]
+    for text in range(len(strengths)):
+        strength = strengths[text]
+        at_zero[:] = start
+        low[:] = start
+        slope[:] = 0
+        total[:] = 0
+        for filter in range(filters):
+            if bias[filter] > 0:
+                for block in range(0, hidden, LANES):
+                    for unit in range(block, block + LANES):
+                        slope[unit] += strength[filter] * weight[filter, unit]
+        edge = 0.0
+        for place in range(filters + 1):
+            filter = order[text, place] if place < filters else -1
+            switches = filter >= 0 and kinks[text, filter] <= 1
+            end = kinks[text, filter] if switches else 1.0
+            for block in range(0, hidden, LANES):
+                for unit in range(block, block + LANES):
+                    high = at_zero[unit] + end * slope[unit]
+                    above = max(low[unit], 0.0) + max(high, 0.0)
+                    # The least number keeps a unit that stays at zero from 0 / 0.
+                    above /= abs(low[unit]) + abs(high) + 2.3e-308
+                    total[unit] += above * (end - edge)
+                    low[unit] = high
+            edge = end
+            if not switches:
+                break
+            change = -1.0 if bias[filter] > 0 else 1.0
+            before = 0.0
+            for block in range(0, hidden, LANES):
+                for unit in range(block, block + LANES):
+                    before += total[unit] * rated[filter, unit]
+                    at_zero[unit] += change * bias[filter] * weight[filter, unit]
+                    slope[unit] += change * strength[filter] * weight[filter, unit]
+            flow[text, filter] = before
+        for filter in range(filters):
+            whole = 0.0
+            for block in range(0, hidden, LANES):
+                for unit in range(block, block + LANES):
+                    whole += total[unit] * rated[filter, unit]
+            influence[text, filter] = whole
+            if kinks[text, filter] > 1:
+                flow[text, filter] = whole if bias[filter] > 0 else 0.0
+            elif bias[filter] <= 0:
+                flow[text, filter] = whole - flow[text, filter]

@@ -52,5 +52,9 @@ class AnalysisError(TextcondError):
     """A corpus analysis is missing, stopped, damaged, or of another model or corpus."""
 
 
+class ClusterError(TextcondError):
+    """There is no such cluster, or its workers cannot do what is asked."""
+
+
 class StudyError(TextcondError):
     """There is no such study, or a package that it needs is missing."""

@@ -11,7 +11,7 @@ import torch
 from tests.conftest import random_model
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.manifest import manifest_of, write_manifest
-from textcond.analysis.shards import write_shard
+from textcond.analysis.shards import Shard, content_of, shard_path
 from textcond.attribution.conductance import FilterConductance
 from textcond.attribution.quantity import quantity_of
 
@@ -29,10 +29,10 @@ def analysis_of(folder: Path, values: np.ndarray) -> CorpusConductance:
         baseline_score=0.0,
     )
     texts = [f"w{row}" for row in range(len(values))]
-    rows = {"text": texts, "tokens": [[text] for text in texts]}
-    rows |= {name: [-1] * len(texts) for name in ("label", "positive", "negative")}
+    rows = {"text": texts} | {name: [-1] * len(texts) for name in ("label", "positive", "negative")}
     folder.mkdir()
-    write_shard(rows, result, "", folder / "000000.parquet")
+    content = content_of(Shard(0, rows, ""), [[text] for text in texts], result)
+    shard_path(folder, 0).write_bytes(content)
     manifest = manifest_of(model, quantity, "planted")
     write_manifest(
         folder,

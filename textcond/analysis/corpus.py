@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,26 +35,26 @@ from textcond.analysis.manifest import (
 )
 from textcond.analysis.shards import (
     LABELS,
+    SHARD_ROWS,
+    Computed,
     Rows,
+    Runner,
+    Shard,
     conductance_column,
     digest_of,
+    one_by_one,
     read_shard,
     shard_path,
     shard_paths,
     window_column,
-    write_shard,
 )
-from textcond.attribution.conductance import FilterConductance, conductance_of_ids
 from textcond.attribution.inputs import check_ready
-from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.quantity import MARGIN, quantity_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
-from textcond.text.vocabulary import UNKNOWN_ID
 
-SHARD_ROWS = 1_024
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -126,14 +126,16 @@ class CorpusConductance:
         data: str = "",
         target: str = MARGIN,
         output: str = "logit",
+        runner: Runner = one_by_one,
         watch: Callable[[Progress], None] = lambda _: None,
     ) -> CorpusConductance:
         """Compute what `out` lacks, shard by shard, and open it.
 
         A row needs a `text`; `tokens` and the labels of `columns.FEATURES` are taken where they
-        are. Memory does not grow with the corpus. Raises `AnalysisError` if `out` holds something
-        else or is in use, or if the corpus has no rows; and what `conductance` does about the
-        model and the quantity.
+        are. Memory does not grow with the corpus. `runner` computes the shards: here, or in other
+        processes (`cluster.workers_of`), to the same bytes. Raises `AnalysisError` if `out` holds
+        something else or is in use, or if the corpus has no rows; and what `conductance` does
+        about the model and the quantity.
         """
         quantity = quantity_of(model, target, output)
         check_ready(model)
@@ -147,8 +149,9 @@ class CorpusConductance:
                 if is_new(out, manifest):
                     write_manifest(out, manifest)
                 total = len(dataset) if isinstance(dataset, Dataset) else None
-                finished = _compute_shards(model, dataset, out, quantity, total, watch)
-                write_manifest(out, replace(manifest, **finished))
+                run = _Run(out, total, watch)
+                run.write(runner(model, quantity, run.missing(dataset)))
+                write_manifest(out, replace(manifest, **run.finished()))
         except Timeout:
             raise AnalysisError(
                 f"Another process is writing to {out}; wait for it, or choose another folder."
@@ -245,43 +248,57 @@ class CorpusConductance:
         return pa.concat_tables([read_shard(path, columns=columns) for path in paths])
 
 
-def _compute_shards(
-    model: Model,
-    dataset: Dataset | IterableDataset,
-    out: Path,
-    quantity: Quantity,
-    total: int | None,
-    watch: Callable[[Progress], None],
-) -> dict[str, Any]:
-    digest, done, computed, seconds = hashlib.sha256(), 0, 0, 0.0
-    number = -1
-    for number, rows in enumerate(_chunks(dataset)):
-        start = time.perf_counter()
-        digest.update(json.dumps(rows).encode())
-        path = shard_path(out, number)
-        known = digest_of(path)
-        if known is None:
-            result = _conductance_of_rows(model, rows, quantity)
-            write_whole(path, partial(write_shard, rows, result, digest.hexdigest()))
-            computed += len(rows["text"])
-            seconds += time.perf_counter() - start
-        elif known != digest.hexdigest():
+class _Run:
+    """One run of `CorpusConductance.compute` over a corpus."""
+
+    def __init__(self, out: Path, total: int | None, watch: Callable[[Progress], None]) -> None:
+        self.out, self.total, self.watch = out, total, watch
+        self.digest = hashlib.sha256()
+        self.seen, self.done, self.computed, self.started = 0, 0, 0, time.monotonic()
+
+    def write(self, shards: Iterable[Computed]) -> None:
+        for shard, content in shards:
+            write_whole(shard_path(self.out, shard.number), partial(Path.write_bytes, data=content))
+            self.computed += len(shard)
+            self._tell(len(shard))
+
+    def finished(self) -> dict[str, Any]:
+        """What the manifest says of the whole."""
+        if not self.seen:
+            raise AnalysisError("The corpus has no rows; give at least one text.")
+        if shard_path(self.out, -(-self.seen // SHARD_ROWS)).exists():
             raise AnalysisError(
-                f"{path} was computed from another corpus; choose another `--out`, or delete it."
+                f"{self.out} holds the analysis of a longer corpus; choose another `--out`, or "
+                "delete it."
             )
-        done += len(rows["text"])
-        watch(Progress(done, total, computed / seconds if seconds else 0.0))
-    if not done:
-        raise AnalysisError("The corpus has no rows; give at least one text.")
-    if shard_path(out, number + 1).exists():
-        raise AnalysisError(
-            f"{out} holds the analysis of a longer corpus; choose another `--out`, or delete it."
-        )
-    return {"sentences": done, "corpus": digest.hexdigest()}
+        return {"sentences": self.seen, "corpus": self.digest.hexdigest()}
+
+    def missing(self, dataset: Dataset | IterableDataset) -> Iterator[Shard]:
+        """The shards that have no file yet."""
+        for number, rows in enumerate(_chunks(dataset)):
+            self.digest.update(json.dumps(rows).encode())
+            shard = Shard(number, rows, self.digest.hexdigest())
+            self.seen += len(shard)
+            path = shard_path(self.out, number)
+            known = digest_of(path)
+            if known is None:
+                yield shard
+            elif known == shard.digest:
+                self._tell(len(shard))
+            else:
+                raise AnalysisError(
+                    f"{path} was computed from another corpus; choose another `--out`, or delete "
+                    "it."
+                )
+
+    def _tell(self, rows: int) -> None:
+        self.done += rows
+        seconds = time.monotonic() - self.started
+        self.watch(Progress(self.done, self.total, self.computed / seconds if seconds else 0.0))
 
 
 def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
-    """As many rows as a shard has, as columns, with tokens and labels."""
+    """As many rows as a shard has, as columns, with labels and what tokens there are."""
     seen = 0
     for rows in dataset.with_format(None).iter(SHARD_ROWS):
         if "text" not in rows:
@@ -292,21 +309,9 @@ def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
         for place, text in enumerate(texts, start=seen):
             if not isinstance(text, str) or _SURROGATE.search(text):
                 raise AnalysisError(f"Row {place} has {text!r:.60} as its text; give a string.")
-        tokens = [list(words) for words in rows.get("tokens") or tokenize_all(texts)]
-        for place, words in enumerate(tokens, start=seen):
-            if len(words) > MAX_TOKENS:
-                raise AnalysisError(
-                    f"Row {place} has {len(words):,} tokens; the limit is {MAX_TOKENS:,}. Split it."
-                )
         labels = {name: rows.get(name) or [NO_LABEL] * len(texts) for name in LABELS}
         seen += len(texts)
-        yield {"text": list(texts), "tokens": tokens, **labels}
-
-
-def _conductance_of_rows(model: Model, rows: Rows, quantity: Quantity) -> FilterConductance:
-    # A text without a token is the baseline, like one without a known word.
-    ids = [model.vocabulary.encode(tokens) or [UNKNOWN_ID] for tokens in rows["tokens"]]
-    return conductance_of_ids(model.network, ids, quantity)
+        yield {"text": list(texts), "tokens": rows.get("tokens"), **labels}
 
 
 def _stack(columns: Sequence[pa.ChunkedArray]) -> Shaped[np.ndarray, "rows filters"]:

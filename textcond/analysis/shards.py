@@ -1,8 +1,9 @@
-"""One Parquet shard of a corpus's conductance: its name, its columns, its digest."""
+"""One shard of a corpus's conductance: its rows, and the Parquet file made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,55 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from textcond.attribution.conductance import FilterConductance
+from textcond.attribution.conductance import FilterConductance, conductance_of_ids
+from textcond.attribution.quantity import Quantity
 from textcond.errors import AnalysisError
+from textcond.model.checkpoint import Model
+from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
+from textcond.text.vocabulary import UNKNOWN_ID
 
+SHARD_ROWS = 1_024
 LABELS = ("label", "positive", "negative")
-Rows = dict[str, list[Any]]
-"""The columns of a corpus: text, tokens and `LABELS`."""
+Rows = dict[str, Any]
+"""The columns of a corpus: text, `LABELS`, and tokens, None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One to be computed."""
+
+    number: int
+    rows: Rows
+    digest: str
+    """A sha256 over the corpus up to its end."""
+
+    def __len__(self) -> int:
+        return len(self.rows["text"])
+
+
+Computed = tuple[Shard, bytes]
+"""A shard and its file's content."""
+Runner = Callable[[Model, Quantity, Iterable[Shard]], Iterator[Computed]]
+"""What computes shards, in any order; it takes from the iterable no more than it needs."""
+
+
+def one_by_one(model: Model, quantity: Quantity, shards: Iterable[Shard]) -> Iterator[Computed]:
+    """The runner of this process."""
+    for shard in shards:
+        yield shard, compute(model, quantity, shard)
+
+
+def compute(model: Model, quantity: Quantity, shard: Shard) -> bytes:
+    """The content of the shard's file; the same shard gives the same bytes."""
+    tokens = [list(words) for words in shard.rows["tokens"] or tokenize_all(shard.rows["text"])]
+    for row, words in enumerate(tokens, start=shard.number * SHARD_ROWS):
+        if len(words) > MAX_TOKENS:
+            raise AnalysisError(
+                f"Row {row} has {len(words):,} tokens; the limit is {MAX_TOKENS:,}. Split it."
+            )
+    # A text without a token is the baseline, like one without a known word.
+    ids = [model.vocabulary.encode(words) or [UNKNOWN_ID] for words in tokens]
+    return content_of(shard, tokens, conductance_of_ids(model.network, ids, quantity))
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -36,13 +80,15 @@ def window_column(filter: int) -> str:
     return f"window_{filter:03}"
 
 
-def write_shard(rows: Rows, result: FilterConductance, digest: str, path: Path) -> None:
+def content_of(shard: Shard, tokens: Sequence[Sequence[str]], result: FilterConductance) -> bytes:
+    """A Parquet file of the shard's rows and their conductance."""
+    rows = shard.rows
     columns: Mapping[str, Any] = {
         "text": pa.array(rows["text"], pa.string()),
-        "tokens": pa.array(rows["tokens"], pa.list_(pa.string())),
+        "tokens": pa.array(tokens, pa.list_(pa.string())),
         **{name: pa.array(rows[name], pa.int8()) for name in LABELS},
         "score": result.scores.numpy(),
-        "baseline_score": np.full(len(rows["text"]), result.baseline_score),
+        "baseline_score": np.full(len(shard), result.baseline_score),
         **{
             conductance_column(filter): values
             for filter, values in enumerate(result.values.T.to(torch.float32).numpy())
@@ -52,8 +98,11 @@ def write_shard(rows: Rows, result: FilterConductance, digest: str, path: Path) 
             for filter, starts in enumerate(result.starts.T.to(torch.int16).numpy())
         },
     }
-    table = pa.table(columns).replace_schema_metadata({"corpus": digest})
-    pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+    table = pa.table(columns).replace_schema_metadata({"corpus": shard.digest})
+    file = pa.BufferOutputStream()
+    pq.write_table(table, file, compression="zstd", use_dictionary=False, write_statistics=False)
+    content: bytes = file.getvalue().to_pybytes()
+    return content
 
 
 def read_shard(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

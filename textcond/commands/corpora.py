@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,10 +28,11 @@ from textcond.commands.common import (
     note_labels,
     show,
 )
-from textcond.errors import AnalysisError, PatternError
+from textcond.errors import AnalysisError, ClusterError, PatternError
 
 if TYPE_CHECKING:
     from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.shards import Runner
     from textcond.model.checkpoint import Model
 
 
@@ -50,6 +53,12 @@ def analyze(
     model: ModelName = "sst",
     target: Target = "margin",
     output: Output = "logit",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of this machine to compute with.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="The address of a Dask scheduler; its workers compute.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute every filter's conductance for every sentence of a corpus.
@@ -57,6 +66,7 @@ def analyze(
     A stopped run goes on where it was when the command is given again.
     """
     from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.shards import one_by_one
     from textcond.corpora.loading import open_corpus
     from textcond.model.checkpoint import load
     from textcond.report.console import figures_view
@@ -67,14 +77,40 @@ def analyze(
     dataset = open_corpus(data, part or "", data_dir=data_dir)
     named = f"{Path(data).name} {part or ''}".rstrip()
     try:
-        with analysis_progress(console(stderr=True)) as watch:
+        with ExitStack() as stack:
+            runner: Runner = one_by_one
+            if workers is not None or scheduler is not None:
+                runner = stack.enter_context(_on_dask(scheduler, workers))
+            watch = stack.enter_context(analysis_progress(console(stderr=True)))
             analysis = CorpusConductance.compute(
-                loaded, dataset, out, data=named, target=target, output=output, watch=watch
+                loaded,
+                dataset,
+                out,
+                data=named,
+                target=target,
+                output=output,
+                runner=runner,
+                watch=watch,
             )
     except KeyboardInterrupt:
         fail("Stopped. What is done is kept: give the same command again to go on.", code=130)
     answer = {"out": str(out), **analysis.summary()}
     show(as_json, answer, lambda: figures_view(f"{named} in {out}", answer))
+
+
+@contextmanager
+def _on_dask(scheduler: str | None, workers: int | None) -> Iterator[Runner]:
+    if workers is not None and scheduler is not None:
+        raise ClusterError("`workers` and `scheduler` exclude each other; give one of them.")
+    try:
+        from textcond.cluster import workers_of
+    except ImportError as error:
+        raise ClusterError(
+            f"`workers` and `scheduler` need Dask ({error}); pip install 'textcond[cluster]'."
+        ) from error
+    with workers_of(scheduler, workers or 1) as (runner, dashboard):
+        console(stderr=True).print(f"Dask's dashboard: {dashboard}")
+        yield runner
 
 
 def division(

@@ -1,0 +1,138 @@
+"""Analyses on Dask: the bytes of the local run, whatever becomes of the workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+from distributed import Client, LocalCluster
+
+from tests.analysis.test_corpus import content, dataset_of, texts_of
+from tests.conftest import Run, random_model
+from textcond import cluster
+from textcond.analysis import corpus as module
+from textcond.analysis.corpus import CorpusConductance, Progress
+from textcond.cluster import workers_of
+from textcond.errors import AnalysisError, ClusterError
+from textcond.model.checkpoint import Model
+
+pytestmark = [
+    # Dask's own: sockets of processes that were killed, loops that end late.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture
+def model() -> Model:
+    return random_model(seed=7)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHARD_ROWS", 8)
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """One that is there already, with a worker."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
+    ) as local:
+        yield local.scheduler_address
+
+
+def test_the_bytes_of_the_local_run(
+    model: Model, scheduler: str, tmp_path: Path, small_shards: None
+) -> None:
+    texts = dataset_of(texts_of(300))
+    CorpusConductance.compute(model, texts, tmp_path / "here")
+    seen: list[Progress] = []
+    with workers_of(scheduler) as (runner, dashboard):
+        assert dashboard.startswith("http://")
+        CorpusConductance.compute(
+            model, texts, tmp_path / "there", runner=runner, watch=seen.append
+        )
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+    assert [one.done for one in seen][-1] == 300
+    assert len(seen) == 38
+
+
+def test_a_stopped_run_goes_on(
+    model: Model, scheduler: str, tmp_path: Path, small_shards: None
+) -> None:
+    texts = dataset_of(texts_of(300))
+    CorpusConductance.compute(model, texts, tmp_path / "whole")
+
+    def stop(progress: Progress) -> None:
+        if progress.done >= 80:
+            raise KeyboardInterrupt
+
+    with workers_of(scheduler) as (runner, _):
+        with pytest.raises(KeyboardInterrupt):
+            CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner, watch=stop)
+        kept = len(list((tmp_path / "out").glob("*.parquet")))
+        assert 10 <= kept < 38
+        rates: list[float] = []
+        CorpusConductance.compute(
+            model,
+            texts,
+            tmp_path / "out",
+            runner=runner,
+            watch=lambda progress: rates.append(progress.rate),
+        )
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    assert sum(rate > 0 for rate in rates) == 38 - kept
+
+
+def test_workers_that_are_killed(model: Model, tmp_path: Path, small_shards: None) -> None:
+    """Five times in a run; each costs only the shards that it was at."""
+    texts = dataset_of(texts_of(2_000))
+    CorpusConductance.compute(model, texts, tmp_path / "whole")
+    killed: set[int] = set()
+    with workers_of(workers=2) as (runner, _), Client(runner.args[0].scheduler.address) as other:
+
+        def kill(progress: Progress) -> None:
+            if progress.done >= 250 * (len(killed) + 1) and len(killed) < 5:
+                pids = set(other.run(os.getpid).values()) - killed
+                if pids:
+                    killed.add(victim := min(pids))
+                    os.kill(victim, signal.SIGKILL)
+
+        CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner, watch=kill)
+    assert len(killed) == 5
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_what_a_worker_refuses(model: Model, scheduler: str, tmp_path: Path) -> None:
+    rows = Dataset.from_dict({"text": ["a", "b"], "tokens": [["w1"], ["w1"] * 20_001]})
+    with workers_of(scheduler) as (runner, _), pytest.raises(AnalysisError, match="Row 1 has"):
+        CorpusConductance.compute(model, rows, tmp_path / "out", runner=runner)
+
+
+def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterError, match="`workers` is 0"), workers_of(workers=0):
+        pass
+    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    for address in ("127.0.0.1:9", "nonsense://x", "no host"):
+        with pytest.raises(ClusterError, match="`dask scheduler`"), workers_of(address):
+            pass
+
+
+def test_the_command(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a warm film\na dull film\n" * 600)
+    command = ["analyze", "--data", str(tmp_path / "texts.txt"), "--out"]
+    assert run(*command, str(tmp_path / "here"))[0] == 0
+    code, _, err = run(*command, str(tmp_path / "there"), "--workers", "1")
+    assert code == 0
+    assert "Dask's dashboard: http://127.0.0.1:" in err
+    assert content(tmp_path / "here") == content(tmp_path / "there")
+    options = ("--workers", "1", "--scheduler", "127.0.0.1:9")
+    code, _, err = run(*command, str(tmp_path / "x"), *options)
+    assert code == 2
+    assert "give one of them" in err

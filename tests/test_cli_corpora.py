@@ -97,9 +97,7 @@ def polarity_of(label: int) -> str:
 
 
 def gold_of(analysis: CorpusConductance) -> Gold:
-    tokens = [sentence.tokens for sentence in analysis.sentences()]
-    positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
-    return gold_of_sentences(tokens, positive, negative)
+    return gold_of_sentences(analysis.column("positive"), analysis.column("negative"))
 
 
 def answer_of(run: Run, *arguments: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from textcond.corpora.gold import gold_of_sentences, gold_of_trees
@@ -66,8 +67,6 @@ def test_trees_of_other_sentences_are_refused(folder: Path, sentences: list[list
 
 
 def test_a_sentence_s_label_holds_for_its_parts() -> None:
-    sentences = [["a", "b"], ["a"], ["a"], ["a"], ["a"]]
-    gold = gold_of_sentences(sentences, [1, 0, 0, -1, 1], [0, 1, 0, -1, -1])
+    gold = gold_of_sentences(np.array([1, 0, 0, -1, 1]), np.array([0, 1, 0, -1, -1]))
     assert [gold.polarity(row, (0, 1)) for row in range(5)] == [1, -1, 0, None, None]
     assert gold.polarity(0, (0, 2)) == gold.polarity(0, (1, 2)) == 1
-    assert gold.polarity(0, (1, 3)) is None

@@ -54,9 +54,7 @@ def report(sst: Model, tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def gold_of(analysis: CorpusConductance) -> Gold:
-    tokens = [sentence.tokens for sentence in analysis.sentences()]
-    positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
-    return gold_of_sentences(tokens, positive, negative)
+    return gold_of_sentences(analysis.column("positive"), analysis.column("negative"))
 
 
 @pytest.fixture

@@ -13,17 +13,11 @@ from jaxtyping import Float
 from torch.nn import functional
 
 from textcond.analysis.contrast import encode_rows, sense_of
-from textcond.analysis.corpus import CorpusConductance, Sentence
-from textcond.analysis.division import (
-    POLARITY_NAMES,
-    THRESHOLD,
-    Polarity,
-    polarities_of,
-    purity_of,
-    signs_of,
-)
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.division import POLARITY_NAMES, THRESHOLD, Polarity
 from textcond.analysis.ngrams import carriers, token_values
 from textcond.analysis.retrieval import Retrieved, retrieve
+from textcond.analysis.signs import SignCounts, signs_of
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import quantity_of
@@ -101,16 +95,16 @@ def make_cards(
             raise AnalysisError(
                 f"`filter` is {filter}; the model has filters 0 to {analysis.filters - 1}."
             )
-    sentences = analysis.sentences()
     totals = _totals(analysis)
-    slots = _slots(model, sentences, filters)
-    effects = _effects(model, analysis, sentences, filters)
+    slots = _slots(model, analysis, filters)
+    effects = _effects(model, analysis, filters)
     similar = _similar(analysis, filters)
     cards = []
     for place, filter in enumerate(filters):
         values = analysis.values(filter)
-        signs = signs_of(values[:, None], threshold)
-        polarity = POLARITY_NAMES[int(polarities_of(signs)[0])]
+        signs = SignCounts.none(1)
+        signs.add(signs_of(values[:, None], threshold))
+        polarity = POLARITY_NAMES[int(signs.polarities[0])]
         direction = -1 if polarity == "negative" else 1
         found: tuple[Retrieved, ...] = ()
         if (direction * values > 0).any():
@@ -121,8 +115,8 @@ def make_cards(
                 width=analysis.manifest.widths[filter],
                 name=_name(model, analysis, filter, found, direction),
                 polarity=polarity,
-                purity=purity_of(signs[:, 0]),
-                active=float((signs != 0).mean()),
+                purity=signs.purity(0),
+                active=float(signs.products[0, 0] / len(values)),
                 mean=float(values.mean(dtype=np.float64)),
                 share=float(totals[filter] / totals.sum()) if totals.any() else 0.0,
                 slots=slots[place],
@@ -144,9 +138,11 @@ def _totals(analysis: CorpusConductance) -> Float[np.ndarray, " filters"]:
 
 
 def _slots(
-    model: Model, sentences: Sequence[Sentence], filters: Sequence[int]
+    model: Model, analysis: CorpusConductance, filters: Sequence[int]
 ) -> list[tuple[Slot, ...]]:
-    counts = Counter(token.lower() for sentence in sentences for token in sentence.tokens)
+    counts: Counter[str] = Counter()
+    for sentences in analysis.sentence_blocks():
+        counts.update(token.lower() for sentence in sentences for token in sentence.tokens)
     words = sorted(word for word, count in counts.items() if count >= LEAST_COUNT)
     words = [word for word in words if not model.vocabulary.unknown([word])[0]]
     if not words:
@@ -178,25 +174,27 @@ def _first(
 def _effects(
     model: Model,
     analysis: CorpusConductance,
-    sentences: Sequence[Sentence],
     filters: Sequence[int],
 ) -> list[tuple[float, float]]:
     """The mean drop of the score, and the share of changed predictions, without each filter."""
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
     head = Head.of(model.network, torch.float64)
-    rows = encode_rows(model, [sentence.tokens for sentence in sentences])
     drops, flips = np.zeros(len(filters)), np.zeros(len(filters))
-    batches = trace_rows(model.network, rows, quantity, dtype=torch.float64, batch_size=256)
-    for _, trace in batches:
-        pooled = functional.relu(trace.windows.strengths + head.filter_bias)
-        before = head.logits(head.units(pooled))
-        for place, filter in enumerate(filters):
-            ablated = pooled.clone()
-            ablated[:, filter] = 0
-            after = head.logits(head.units(ablated))
-            drops[place] += float((quantity.score(before) - quantity.score(after)).sum())
-            flips[place] += int((before.argmax(1) != after.argmax(1)).sum())
-    return [(float(d / len(rows)), float(f / len(rows))) for d, f in zip(drops, flips, strict=True)]
+    for sentences in analysis.sentence_blocks():
+        rows = encode_rows(model, [sentence.tokens for sentence in sentences])
+        for _, trace in trace_rows(
+            model.network, rows, quantity, dtype=torch.float64, batch_size=256
+        ):
+            pooled = functional.relu(trace.windows.strengths + head.filter_bias)
+            before = head.logits(head.units(pooled))
+            for place, filter in enumerate(filters):
+                ablated = pooled.clone()
+                ablated[:, filter] = 0
+                after = head.logits(head.units(ablated))
+                drops[place] += float((quantity.score(before) - quantity.score(after)).sum())
+                flips[place] += int((before.argmax(1) != after.argmax(1)).sum())
+    count = len(analysis)
+    return [(float(d / count), float(f / count)) for d, f in zip(drops, flips, strict=True)]
 
 
 def _similar(

@@ -163,6 +163,12 @@ class CorpusConductance:
         return self.manifest.sentences
 
     @property
+    def sizes(self) -> list[int]:
+        """The sentences of each shard."""
+        whole, rest = divmod(len(self), SHARD_ROWS)
+        return [SHARD_ROWS] * whole + [rest] * (rest > 0)
+
+    @property
     def filters(self) -> int:
         return len(self.manifest.widths)
 
@@ -179,9 +185,18 @@ class CorpusConductance:
         """The first token of the filter's winning windows; below 0 where they hang over."""
         return self.column(window_column(filter))
 
-    def matrix(self) -> Float[np.ndarray, "sentences filters"]:
-        """The conductance of every filter for every sentence: 1 KB a sentence."""
-        return np.concatenate([values for values, _ in self.blocks()])
+    def matrix(
+        self, rows: Int[np.ndarray, " rows"] | None = None
+    ) -> Float[np.ndarray, "sentences filters"]:
+        """The conductance of every filter for some sentences, in order, or all: 1 KB each."""
+        found, first = [], 0
+        for values, _ in self.blocks():
+            end = first + len(values)
+            found.append(
+                values if rows is None else values[rows[(rows >= first) & (rows < end)] - first]
+            )
+            first = end
+        return np.concatenate(found)
 
     def blocks(
         self,
@@ -194,9 +209,28 @@ class CorpusConductance:
                 _stack([table[window_column(filter)] for filter in range(self.filters)]),
             )
 
+    def means(self) -> Float[np.ndarray, " filters"]:
+        """The mean conductance of every filter, in units of the score."""
+        total = sum(values.sum(axis=0, dtype=np.float64) for values, _ in self.blocks())
+        means: Float[np.ndarray, " filters"] = total / len(self)
+        return means
+
+    def draw(self, most: int, generator: np.random.Generator) -> Int[np.ndarray, " rows"]:
+        """All rows, or of more than `most` so many drawn at random, in order."""
+        if len(self) <= most:
+            return np.arange(len(self))
+        return np.sort(generator.choice(len(self), most, replace=False))
+
     def top(self, filter: int, count: int, *, sign: int = 1) -> Int[np.ndarray, " rows"]:
         """The rows with the highest conductance through a filter, or with -1 the lowest."""
         return np.argsort(-sign * self.values(filter), kind="stable")[:count]
+
+    def sentence_blocks(self) -> Iterator[list[Sentence]]:
+        """All sentences, a shard at a time."""
+        first = 0
+        for size in self.sizes:
+            yield self.sentences(range(first, first + size))
+            first += size
 
     def sentences(self, rows: Sequence[int] | None = None) -> list[Sentence]:
         """Some sentences, or all; only the shards that they are in are read."""

@@ -6,7 +6,7 @@ Most filters have one sign only (Dhamdhere et al. 2018, §6.2 and figure 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score, pairwise_distances, silhouette_score
 
 from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.signs import SignCounts, count_signs
 from textcond.errors import AnalysisError
 
 Polarity = Literal["positive", "negative", "dead"]
@@ -26,7 +27,6 @@ MOST_SENTENCES = 4_000
 """That are clustered and drawn; of more, so many are drawn at random."""
 MOST_CLUSTERS = 8
 
-Signs = Int[np.ndarray, "sentences filters"]
 Tree = Float[np.ndarray, "_ 4"]
 """As scipy's `linkage` gives it."""
 
@@ -126,9 +126,9 @@ def divide(
 
     `threshold` is in units of the score, or with `relative` a share of the mean distance between
     a sentence's score and the baseline's. Filters and sentences are clustered by their signs
-    (Ward); without `clusters` there are as many of each as make the best silhouette. `watch` is
-    told how many of the bootstrap `draws` are done. Raises `AnalysisError` for a corpus of one
-    sentence, or without a sign.
+    (Ward); without `clusters` there are as many of each as make the best silhouette. The corpus is
+    read a shard at a time; `watch` is told how many sentences are done. Raises `AnalysisError`
+    for a corpus of one sentence, or without a sign.
     """
     if not 0 <= threshold < float("inf"):
         raise AnalysisError(f"`threshold` is {threshold}; it must be 0 or more.")
@@ -142,36 +142,39 @@ def divide(
         distances = np.abs(analysis.column("score") - analysis.column("baseline_score"))
         threshold *= float(distances.mean())
     generator = np.random.default_rng(seed)
-    values = analysis.matrix()
-    signs = signs_of(values, threshold)
-    if not signs.any():
+    rows = analysis.draw(MOST_SENTENCES, generator)
+    counts, drawn, shown = count_signs(
+        analysis, threshold, draws=draws, keep=rows, generator=generator, watch=watch
+    )
+    polarities = counts.polarities
+    alive = np.flatnonzero(polarities)
+    if not len(alive):
         raise AnalysisError(
             f"No conductance is beyond the threshold ({threshold:g}); lower `threshold`."
         )
-    alive = np.flatnonzero(signs.any(axis=0))
-    tree = _tree(signs[:, alive].T)
-    names = _clusters(tree, signs[:, alive].T, clusters, generator)
-    polarities = polarities_of(signs)
+    distances = counts.distances(alive)
+    names = _clusters(_tree(distances), distances, clusters, np.arange(len(alive)))
     certainty, stability = None, None
     if draws:
-        certainty, stability = _bootstrap(signs, alive, names, draws, generator, watch)
+        certainty, stability = _bootstrap(counts, drawn, alive, names)
+    means = analysis.means()
     cluster_of = dict(zip(alive.tolist(), names.tolist(), strict=True))
     roles = [
         FilterRole(
             filter=filter,
             width=analysis.manifest.widths[filter],
             polarity=POLARITY_NAMES[int(polarities[filter])],
-            purity=purity_of(signs[:, filter]),
-            active=float((signs[:, filter] != 0).mean()),
-            mean=float(values[:, filter].mean(dtype=np.float64)),
+            purity=counts.purity(filter),
+            active=float(counts.products[filter, filter] / len(analysis)),
+            mean=float(means[filter]),
             certainty=None if certainty is None else float(certainty[filter]),
             cluster=int(cluster_of.get(filter, 0)),
         )
         for filter in range(analysis.filters)
     ]
-    rows = _shown(len(analysis), generator)
-    shown = signs[rows]
-    sentence_tree = _tree(shown)
+    apart = pairwise_distances(shown.astype(np.float32), metric="euclidean")
+    sentence_tree = _tree(apart)
+    sample = generator.permutation(len(rows))[:1_000]
     return Division(
         analysis=analysis,
         threshold=threshold,
@@ -179,78 +182,51 @@ def divide(
         stability=stability,
         rows=rows,
         signs=shown,
-        filter_tree=_tree(signs.T),
+        filter_tree=_tree(counts.distances(np.arange(analysis.filters))),
         sentence_tree=sentence_tree,
-        sentence_clusters=_clusters(sentence_tree, shown, clusters, generator),
+        sentence_clusters=_clusters(sentence_tree, apart[np.ix_(sample, sample)], clusters, sample),
     )
-
-
-def signs_of(values: Float[np.ndarray, "sentences filters"], threshold: float) -> Signs:
-    """+1 above the threshold, -1 below its negative, 0 between."""
-    return (values > threshold).astype(np.int8) - (values < -threshold).astype(np.int8)
 
 
 POLARITY_NAMES: dict[int, Polarity] = {1: "positive", -1: "negative", 0: "dead"}
 
 
-def purity_of(signs: Int[np.ndarray, " sentences"]) -> float | None:
-    """The share of a filter's signs that agree; None without any."""
-    positive, negative = int((signs > 0).sum()), int((signs < 0).sum())
-    total = positive + negative
-    return max(positive, negative) / total if total else None
-
-
-def polarities_of(signs: Signs) -> Int[np.ndarray, " filters"]:
-    """+1, -1, or 0 without a sign; a filter with as many of each is taken for positive."""
-    totals = signs.sum(axis=0, dtype=np.int64)
-    some = signs.any(axis=0)
-    return np.where(some, np.where(totals >= 0, 1, -1), 0)
-
-
 def _bootstrap(
-    signs: Signs,
+    counts: SignCounts,
+    drawn: Sequence[SignCounts],
     alive: Int[np.ndarray, " alive"],
     names: Int[np.ndarray, " alive"],
-    draws: int,
-    generator: np.random.Generator,
-    watch: Callable[[int, int], None],
 ) -> tuple[Float[np.ndarray, " filters"], float]:
-    """How often each filter keeps its polarity, and the filters their clusters, when the
-    sentences are drawn anew with replacement."""
-    polarities = polarities_of(signs)
-    same, agreement = np.zeros(len(polarities)), []
-    for draw in range(draws):
-        drawn = signs[generator.integers(len(signs), size=len(signs))]
-        same += polarities_of(drawn) == polarities
-        tree = _tree(drawn[:, alive].T)
-        agreement.append(adjusted_rand_score(names, _cut(tree, int(names.max()))))
-        watch(draw + 1, draws)
-    return same / draws, float(np.mean(agreement))
+    """How often each filter keeps its polarity, and the filters their clusters, in the draws."""
+    same = np.mean([one.polarities == counts.polarities for one in drawn], axis=0)
+    agreement = [
+        adjusted_rand_score(names, _cut(_tree(one.distances(alive)), int(names.max())))
+        for one in drawn
+    ]
+    return same, float(np.mean(agreement))
 
 
-def _tree(points: Int[np.ndarray, "points features"]) -> Tree:
-    """Ward's tree over the rows."""
-    if len(points) < 2:
+def _tree(distances: Float[np.ndarray, "points points"]) -> Tree:
+    """Ward's tree over points, from how far they lie apart."""
+    if len(distances) < 2:
         return np.zeros((0, 4))
-    distances = pairwise_distances(points.astype(np.float32), metric="euclidean")
     tree: Tree = linkage(squareform(distances, checks=False), "ward")
     return tree
 
 
 def _clusters(
     tree: Tree,
-    points: Int[np.ndarray, "points features"],
+    distances: Float[np.ndarray, "sample sample"],
     count: int | None,
-    generator: np.random.Generator,
+    sample: Int[np.ndarray, " sample"],
 ) -> Int[np.ndarray, " points"]:
-    """The cluster of each row, from 1: `count` of them, or as many as fit best."""
-    if len(points) < 3:
-        return np.ones(len(points), np.int64)
+    """The cluster of each point, from 1: `count` of them, or as many as fit a sample best."""
+    points = len(tree) + 1
+    if points < 3:
+        return np.ones(points, np.int64)
     if count is not None:
         return _cut(tree, count)
-    sample = generator.permutation(len(points))[:1_000]
-    distances = pairwise_distances(points[sample].astype(np.float32), metric="euclidean")
-    best, best_names = -np.inf, np.ones(len(points), np.int64)
+    best, best_names = -np.inf, np.ones(points, np.int64)
     for k in range(2, MOST_CLUSTERS + 1):
         names = _cut(tree, k)
         found = len(set(names[sample].tolist()))
@@ -267,9 +243,3 @@ def _cut(tree: Tree, count: int) -> Int[np.ndarray, " points"]:
         return np.ones(1, np.int64)
     names: Int[np.ndarray, " points"] = fcluster(tree, count, criterion="maxclust")
     return names.astype(np.int64)
-
-
-def _shown(count: int, generator: np.random.Generator) -> Int[np.ndarray, " shown"]:
-    if count <= MOST_SENTENCES:
-        return np.arange(count)
-    return np.sort(generator.choice(count, MOST_SENTENCES, replace=False))

@@ -15,6 +15,7 @@ from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.mining import candidates, find_negators
 from textcond.analysis.ngrams import NGrams, collect_ngrams
 from textcond.analysis.patterns import Index, Match, Pattern
+from textcond.analysis.rule_check import measure_rules, precision_of
 from textcond.analysis.rules import Rule, RuleSet
 from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
@@ -23,6 +24,8 @@ from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 
 EXAMPLES = 3
+MOST_SENTENCES = 10_000
+"""Whose n-grams are held, some 50 KB each."""
 NEGATOR_SHARE = 0.05
 """Of the (sentence, filter) pairs: the negators are found from the strongest n-grams."""
 
@@ -52,6 +55,7 @@ def extract_rules(
     support: int = 3,
     fidelity: float = 0.8,
     only_negators: bool = False,
+    seed: int = 0,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> RuleSet:
     """Rules from the n-grams of some filters, or of all.
@@ -60,14 +64,19 @@ def extract_rules(
     `support` sentences and `fidelity`, and with `only_negators` a negator. Of such patterns those
     are taken, one by one, that cover most conductance for their number of words, as long as each
     covers n-grams of `support` sentences that those before do not (greedy weighted set cover,
-    Chvátal 1979). Raises `AnalysisError` if no rule is left, and what `collect_ngrams` does.
+    Chvátal 1979).
+
+    Of a corpus of more than `MOST_SENTENCES`, as many are read, drawn by `seed`; the rules found
+    are then measured on all of it, but for the coverage. Raises `AnalysisError` if no rule is
+    left, and what `collect_ngrams` does.
     """
     if support < 1:
         raise AnalysisError(f"`support` is {support}; it must be at least 1.")
     if not 0 <= fidelity <= 1:
         raise AnalysisError(f"`fidelity` is {fidelity}; it must be from 0 to 1.")
     wanted = range(analysis.filters) if filters is None else filters
-    found = collect_ngrams(model, analysis, wanted, share=share, watch=watch)
+    rows = analysis.draw(MOST_SENTENCES, np.random.default_rng(seed))
+    found = collect_ngrams(model, analysis, wanted, share=share, rows=rows, watch=watch)
     alone = _scores_alone(model, analysis, found)
     negators = find_negators(found.strongest(NEGATOR_SHARE), alone)
     index = Index(found.texts)
@@ -95,6 +104,8 @@ def extract_rules(
         bias=0.0,
         source=analysis.summary(),
     )
+    if len(rows) < len(analysis):
+        rules = measure_rules(rules, model, analysis, gold=gold)
     return _with_bias(rules, found.texts, found.positive)
 
 
@@ -179,7 +190,12 @@ def _rule(
     for number in one.covers:
         ngram = found.ngrams[number]
         by_filter[ngram.filter] = by_filter.get(ngram.filter, 0.0) + abs(ngram.conductance)
-    precision, neutral = _precision(one, gold)
+    labels = (
+        []
+        if gold is None
+        else [gold.polarity(int(found.rows[match.row]), match.span) for match in one.matches]
+    )
+    precision, neutral = precision_of(one.sign, labels)
     rows = list(dict.fromkeys(match.row for match in one.matches))
     return Rule(
         pattern=one.pattern,
@@ -195,16 +211,6 @@ def _rule(
         filters=tuple(sorted(by_filter, key=lambda number: -by_filter[number])),
         examples=tuple(found.sentences[row] for row in rows[:EXAMPLES]),
     )
-
-
-def _precision(one: _Measured, gold: Gold | None) -> tuple[float | None, float | None]:
-    if gold is None:
-        return None, None
-    labels = [gold.polarity(match.row, match.span) for match in one.matches]
-    known = [label for label in labels if label is not None]
-    polar = [label for label in known if label]
-    precision = float(np.mean([label == one.sign for label in polar])) if polar else None
-    return precision, 1 - len(polar) / len(known) if known else None
 
 
 def _with_bias(

@@ -10,10 +10,9 @@ from textcond.corpora.gold import Gold, gold_of_sentences, gold_of_trees
 
 def gold_of_analysis(analysis: CorpusConductance, data_dir: Path | None = None) -> Gold:
     """The labels of tree nodes where the trees are in `data_dir`, otherwise of sentences."""
-    tokens = [sentence.tokens for sentence in analysis.sentences()]
     data, _, split = analysis.manifest.data.partition(" ")
     is_treebank = data == "sst" and set(split.split("+")) <= {"train", "dev", "test"}
     if is_treebank and data_dir is not None:
+        tokens = [sentence.tokens for sentence in analysis.sentences()]
         return gold_of_trees(split, tokens, data_dir=data_dir)
-    positive, negative = (analysis.column(name).tolist() for name in ("positive", "negative"))
-    return gold_of_sentences(tokens, positive, negative)
+    return gold_of_sentences(analysis.column("positive"), analysis.column("negative"))

@@ -103,7 +103,6 @@ def negation_filters(
 
 
 def mean_signs(analysis: CorpusConductance) -> Int[np.ndarray, " filters"]:
-    """The sign of every filter's mean conductance, a shard at a time."""
-    total = sum(values.sum(axis=0, dtype=np.float64) for values, _ in analysis.blocks())
-    signs: Int[np.ndarray, " filters"] = np.sign(total).astype(np.int64)
+    """The sign of every filter's mean conductance."""
+    signs: Int[np.ndarray, " filters"] = np.sign(analysis.means()).astype(np.int64)
     return signs

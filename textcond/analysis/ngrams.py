@@ -63,6 +63,9 @@ class NGrams:
     """
 
     sentences: list[str]
+    """Those that were read: `row` elsewhere is a place among them."""
+    rows: Int[np.ndarray, " texts"]
+    """Which of the corpus they are."""
     texts: list[list[str]]
     """The tokens of each sentence, in lower case."""
     by_token: list[list[float]]
@@ -108,11 +111,13 @@ def collect_ngrams(
     filters: Sequence[int],
     *,
     share: float,
+    rows: Int[np.ndarray, " rows"] | None = None,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> NGrams:
     """The `share` of (sentence, filter) pairs with the highest absolute conductance.
 
-    Raises `AnalysisError` if the analysis is of another model, or if nothing has conductance.
+    They are all held: `rows`, in order, are the sentences to read of a large corpus. Raises
+    `AnalysisError` if the analysis is of another model, or if nothing has conductance.
     """
     analysis.check_model(model)
     if not 0 < share <= 1:
@@ -122,11 +127,12 @@ def collect_ngrams(
             f"`filters` is {list(filters)}; give some of 0 to {analysis.filters - 1}."
         )
     columns = list(filters)
-    amounts = np.concatenate([np.abs(values[:, columns]) for values, _ in analysis.blocks()])
+    read = np.arange(len(analysis)) if rows is None else rows
+    amounts = np.abs(analysis.matrix(read)[:, columns])
     threshold = float(np.quantile(amounts, 1 - share))
     if not amounts.max() > 0:
         raise AnalysisError("No filter has conductance in the analysis; give another corpus.")
-    sentences = analysis.sentences()
+    sentences = analysis.sentences(read.tolist())
     texts = [[token.lower() for token in sentence.tokens] for sentence in sentences]
     by_token: list[list[float]] = [[] for _ in texts]
     positive = np.zeros(len(texts), bool)
@@ -148,7 +154,7 @@ def collect_ngrams(
                 ngrams.append(NGram(row, filter, start, total, words, kept))
     ngrams.sort(key=lambda ngram: (ngram.row, ngram.filter))
     written = [sentence.text for sentence in sentences]
-    return NGrams(written, texts, by_token, positive, ngrams, threshold, share)
+    return NGrams(written, read, texts, by_token, positive, ngrams, threshold, share)
 
 
 class TokenValues(NamedTuple):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Bool
 
 from textcond.analysis.contrast import sense_of
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.ngrams import token_values
-from textcond.analysis.patterns import Index
+from textcond.analysis.patterns import Index, Match
 from textcond.analysis.rules import RuleSet
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.gold import Gold
@@ -57,50 +60,133 @@ class RuleCheck:
         return {**asdict(self), "agreement": self.agreement}
 
 
+class Met(NamedTuple):
+    """A match of a rule in a corpus."""
+
+    row: int
+    given: float
+    """The conductance of its words towards positive, all filters together."""
+    label: int | None
+    """The gold label of its span: +1, -1, 0 for neither, or None."""
+
+
 def check_rules(
     rules: RuleSet, model: Model, analysis: CorpusConductance, *, gold: Gold | None = None
 ) -> RuleCheck:
     """Match the rules with the sentences of an analysis, and classify these by the rules.
 
-    Raises `AnalysisError` if the analysis is of another model.
+    The corpus is read a shard at a time. Raises `AnalysisError` if the analysis is of another
+    model.
     """
-    sentences = analysis.sentences()
-    index = Index(sentence.tokens for sentence in sentences)
-    sense = sense_of(model, quantity_of(model, analysis.manifest.target, analysis.manifest.output))
-    by_token, network = {}, np.zeros(len(sentences), bool)
-    for row, values, _, logits in token_values(model, analysis, sentences):
-        by_token[row] = sense * values.sum(axis=1)
-        network[row] = logits[0] > logits[1]
+    network = np.zeros(len(analysis), bool)
+    called = {count: np.zeros(len(analysis), bool) for count in _counts(len(rules.rules))}
     right, labels = [], []
-    for rule in rules.rules:
-        for match in index.find(rule.pattern):
-            given = sum(float(by_token[match.row][place]) for place in match.places)
-            right.append(rule.sign * given > 0)
-            label = None if gold is None else gold.polarity(match.row, match.span)
-            if label is not None:
-                labels.append(rule.sign * label)
-    polar = [label for label in labels if label]
+    for block in _blocks(rules, model, analysis, gold):
+        part = slice(block.first, block.first + len(block.index.texts))
+        network[part] = block.positive
+        for count, positive in called.items():
+            positive[part] = rules.scores(block.index, most=count) > 0
+        for rule, matches in zip(rules.rules, block.matches, strict=True):
+            for match in matches:
+                right.append(rule.sign * match.given > 0)
+                labels.append(None if match.label is None else rule.sign * match.label)
     wanted = analysis.column("positive")
     labelled = wanted + analysis.column("negative") == 1
 
     def share(positive: np.ndarray) -> float | None:
         return float((positive == (wanted == 1))[labelled].mean()) if labelled.any() else None
 
-    curve = []
-    for count in _counts(len(rules.rules)):
-        positive = rules.scores(index, most=count) > 0
-        agreement = float((positive == network).mean())
-        curve.append(CurvePoint(count, agreement, share(positive)))
+    precision, neutral = precision_of(1, labels)
     return RuleCheck(
         data=analysis.manifest.data,
-        sentences=len(sentences),
+        sentences=len(analysis),
         matches=len(right),
         fidelity=float(np.mean(right)) if right else None,
-        precision=float(np.mean([label > 0 for label in polar])) if polar else None,
-        neutral=1 - len(polar) / len(labels) if labels else None,
+        precision=precision,
+        neutral=neutral,
         network_accuracy=share(network),
-        curve=tuple(curve),
+        curve=tuple(
+            CurvePoint(count, float((positive == network).mean()), share(positive))
+            for count, positive in called.items()
+        ),
     )
+
+
+def measure_rules(
+    rules: RuleSet, model: Model, analysis: CorpusConductance, *, gold: Gold | None = None
+) -> RuleSet:
+    """The same rules with what they do on a corpus, which is read a shard at a time.
+
+    A rule's coverage, filters and examples stay as they are.
+    """
+    support, sentences, right = (np.zeros(len(rules.rules), np.int64) for _ in range(3))
+    given = np.zeros(len(rules.rules))
+    labels: list[Counter[int | None]] = [Counter() for _ in rules.rules]
+    for block in _blocks(rules, model, analysis, gold):
+        for place, (rule, matches) in enumerate(zip(rules.rules, block.matches, strict=True)):
+            support[place] += len(matches)
+            sentences[place] += len({match.row for match in matches})
+            given[place] += sum(match.given for match in matches)
+            right[place] += sum(rule.sign * match.given > 0 for match in matches)
+            labels[place].update(match.label for match in matches)
+    measured = []
+    for place, rule in enumerate(rules.rules):
+        precision, neutral = precision_of(rule.sign, labels[place].elements())
+        measured.append(
+            replace(
+                rule,
+                support=int(support[place]),
+                sentences=int(sentences[place]),
+                weight=float(given[place] / support[place]),
+                fidelity=float(right[place] / support[place]),
+                precision=precision,
+                neutral=neutral,
+            )
+        )
+    return replace(rules, rules=tuple(measured))
+
+
+def precision_of(sign: int, labels: Iterable[int | None]) -> tuple[float | None, float | None]:
+    """The share of the polar labels that have the sign, and of the labels that are neither."""
+    known = [label for label in labels if label is not None]
+    polar = [label for label in known if label]
+    precision = float(np.mean([label == sign for label in polar])) if polar else None
+    return precision, 1 - len(polar) / len(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A shard of an analysis, matched with rules."""
+
+    first: int
+    """Its first row."""
+    index: Index
+    positive: Bool[np.ndarray, " sentences"]
+    """What the network calls each sentence."""
+    matches: list[list[Met]]
+    """Of each rule."""
+
+
+def _blocks(
+    rules: RuleSet, model: Model, analysis: CorpusConductance, gold: Gold | None
+) -> Iterator[_Block]:
+    sense = sense_of(model, quantity_of(model, analysis.manifest.target, analysis.manifest.output))
+    for sentences in analysis.sentence_blocks():
+        first = sentences[0].row
+        index = Index(sentence.tokens for sentence in sentences)
+        by_token: dict[int, np.ndarray] = {}
+        positive = np.zeros(len(sentences), bool)
+        for row, values, _, logits in token_values(model, analysis, sentences):
+            by_token[row] = sense * values.sum(axis=1)
+            positive[row] = logits[0] > logits[1]
+
+        def met(match: Match, first: int = first, by_token: Any = by_token) -> Met:
+            given = sum(float(by_token[match.row][place]) for place in match.places)
+            label = None if gold is None else gold.polarity(first + match.row, match.span)
+            return Met(first + match.row, given, label)
+
+        found = [[met(match) for match in index.find(rule.pattern)] for rule in rules.rules]
+        yield _Block(first, index, positive, found)
 
 
 def _counts(total: int) -> list[int]:

@@ -141,7 +141,7 @@ def division(
         check_place(figure)
         check_ending(figure)
     analysis = CorpusConductance.open(folder)
-    with counting_progress(console(stderr=True), "bootstrap") as watch:
+    with counting_progress(console(stderr=True), "sentences") as watch:
         result = divide(
             analysis,
             threshold=threshold,

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from datasets import Dataset, IterableDataset
+from datasets import Dataset, Features, IterableDataset
 
 from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns, polar_columns
 from textcond.errors import CorpusError
@@ -33,15 +33,20 @@ _Row = tuple[int, str, str | None]
 
 def load_file(path: Path) -> Dataset:
     """All rows of the file; raises `CorpusError` for a broken one, naming the line."""
-    return Dataset.from_list(list(_examples(path, _scale(path))), features=FEATURES)
+    rows = list(_examples(path, _scale(path), tokenized=True))
+    return Dataset.from_list(rows, features=FEATURES)
 
 
 def stream_file(path: Path) -> IterableDataset:
-    """The rows as they are asked for; of the whole file only the labels are read before."""
-    arguments = {"path": path, "scale": _scale(path)}
+    """The rows as they are asked for; of the whole file only the labels are read before.
+
+    They have no `tokens` yet: whoever analyzes them makes these, maybe in several processes.
+    """
+    arguments = {"path": path, "scale": _scale(path), "tokenized": False}
+    features = Features({name: kind for name, kind in FEATURES.items() if name != "tokens"})
     return cast(
         IterableDataset,
-        IterableDataset.from_generator(_examples, features=FEATURES, gen_kwargs=arguments),
+        IterableDataset.from_generator(_examples, features=features, gen_kwargs=arguments),
     )
 
 
@@ -91,12 +96,13 @@ def _scale(path: Path) -> _Scale:
     return scale
 
 
-def _examples(path: Path, scale: _Scale) -> Iterator[dict[str, Any]]:
-    """The rows of the file with the columns of `FEATURES`."""
+def _examples(path: Path, scale: _Scale, *, tokenized: bool) -> Iterator[dict[str, Any]]:
+    """The rows of the file with the columns of `FEATURES`, or all but `tokens`."""
     rows = _rows(path)
     while chunk := list(islice(rows, _CHUNK)):
         texts = [text for _, text, _ in chunk]
-        tokens = list(tokenize_all(texts))
+        # A piece between blanks is one token or more.
+        tokens = list(tokenize_all(texts)) if tokenized else [text.split() for text in texts]
         for (number, _, _), words in zip(chunk, tokens, strict=True):
             if not words:
                 raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
@@ -111,6 +117,8 @@ def _examples(path: Path, scale: _Scale) -> Iterator[dict[str, Any]]:
             if scale is _POLAR
             else five_class_columns(tokens, labels, texts=texts)
         )
+        if not tokenized:
+            del columns["tokens"]
         for values in zip(*columns.values(), strict=True):
             yield dict(zip(columns, values, strict=True))
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from textcond.corpora.columns import NO_LABEL
 from textcond.corpora.treebank import load_nodes
@@ -17,8 +19,28 @@ Polarity = int
 """+1 positive, -1 negative, 0 neither."""
 
 
+@runtime_checkable
+class Gold(Protocol):
+    """The labels of the sentences of one corpus."""
+
+    def polarity(self, row: int, span: tuple[int, int]) -> Polarity | None:
+        """The label of the shortest labelled span around this one; None if there is none."""
+
+
 @dataclass(frozen=True, slots=True)
-class Gold:
+class GoldSentences:
+    """One label for each whole sentence."""
+
+    polarities: Int[np.ndarray, " sentences"]
+    known: Bool[np.ndarray, " sentences"]
+
+    def polarity(self, row: int, span: tuple[int, int]) -> Polarity | None:
+        """The label of the sentence."""
+        return int(self.polarities[row]) if self.known[row] else None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldSpans:
     """The labelled spans of every sentence, the shortest first."""
 
     spans: tuple[tuple[tuple[int, int, Polarity], ...], ...]
@@ -34,7 +56,7 @@ class Gold:
 
 def gold_of_trees(
     split: str, sentences: Sequence[Sequence[str]], *, data_dir: Path | None = None
-) -> Gold:
+) -> GoldSpans:
     """The nodes of the treebank's trees, for the sentences of one split or of several.
 
     Raises `CorpusError` if they are not the trees of these sentences.
@@ -59,16 +81,12 @@ def gold_of_trees(
             f"The trees of {split} are not those of the analyzed sentences; give the same split "
             "and folder as for `textcond analyze`."
         )
-    return Gold(tuple(spans))
+    return GoldSpans(tuple(spans))
 
 
 def gold_of_sentences(
-    sentences: Sequence[Sequence[str]], positive: Sequence[int], negative: Sequence[int]
-) -> Gold:
+    positive: Int[np.ndarray, " sentences"], negative: Int[np.ndarray, " sentences"]
+) -> GoldSentences:
     """One label for each whole sentence: 1 for yes, 0 for no, or `NO_LABEL`."""
-    return Gold(
-        tuple(
-            () if NO_LABEL in (up, down) else ((0, len(tokens), int(up) - int(down)),)
-            for tokens, up, down in zip(sentences, positive, negative, strict=True)
-        )
-    )
+    known = (positive != NO_LABEL) & (negative != NO_LABEL)
+    return GoldSentences(positive - negative, known)

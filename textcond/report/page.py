@@ -67,7 +67,7 @@ def study(
     def step(stage: str) -> Callable[[int, int], None]:
         return lambda done, total: watch(stage, done, total)
 
-    division = divide(analysis, seed=seed, watch=step("bootstrap"))
+    division = divide(analysis, seed=seed, watch=step("division of labour"))
     negation = find_negation(model, analysis, pairs, apart, seed=seed, watch=step("ablating"))
     rules = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams"))
     check = None

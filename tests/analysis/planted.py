@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from tests.conftest import random_model
+from textcond.analysis import corpus
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.manifest import manifest_of, write_manifest
-from textcond.analysis.shards import Shard, content_of, shard_path
+from textcond.analysis.shards import LABELS, Shard, content_of, shard_path
 from textcond.attribution.conductance import FilterConductance
 from textcond.attribution.quantity import quantity_of
 
@@ -20,22 +21,23 @@ def analysis_of(folder: Path, values: np.ndarray) -> CorpusConductance:
     """One sentence a row of `values`, one filter a column; scores are the rows' sums."""
     model = random_model(seed=0)
     quantity = quantity_of(model)
-    conducted = torch.from_numpy(values.astype(np.float64))
-    result = FilterConductance(
-        values=conducted,
-        starts=torch.zeros(conducted.shape, dtype=torch.int64),
-        quantity=quantity,
-        scores=conducted.sum(dim=1),
-        baseline_score=0.0,
-    )
-    texts = [f"w{row}" for row in range(len(values))]
-    rows = {"text": texts} | {name: [-1] * len(texts) for name in ("label", "positive", "negative")}
     folder.mkdir()
-    content = content_of(Shard(0, rows, ""), [[text] for text in texts], result)
-    shard_path(folder, 0).write_bytes(content)
+    for number, first in enumerate(range(0, len(values), corpus.SHARD_ROWS)):
+        part = torch.from_numpy(values[first : first + corpus.SHARD_ROWS].astype(np.float64))
+        result = FilterConductance(
+            values=part,
+            starts=torch.zeros(part.shape, dtype=torch.int64),
+            quantity=quantity,
+            scores=part.sum(dim=1),
+            baseline_score=0.0,
+        )
+        texts = [f"w{first + row}" for row in range(len(part))]
+        rows = {"text": texts, **dict.fromkeys(LABELS, [-1] * len(texts))}
+        content = content_of(Shard(number, rows, ""), [[text] for text in texts], result)
+        shard_path(folder, number).write_bytes(content)
     manifest = manifest_of(model, quantity, "planted")
     write_manifest(
         folder,
-        replace(manifest, widths=(3,) * values.shape[1], sentences=len(texts), corpus=""),
+        replace(manifest, widths=(3,) * values.shape[1], sentences=len(values), corpus=""),
     )
     return CorpusConductance.open(folder)

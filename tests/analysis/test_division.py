@@ -10,6 +10,7 @@ import pytest
 
 from tests.analysis.planted import analysis_of
 from tests.conftest import Run
+from textcond.analysis import corpus, signs
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.division import divide
 from textcond.errors import AnalysisError
@@ -105,6 +106,40 @@ def test_a_part_of_a_large_corpus_is_drawn(
     division = divide(planted, draws=0)
     assert len(division.rows) == len(division.signs) == len(set(division.rows.tolist())) == 30
     assert division.roles == divide(planted, draws=0).roles
+
+
+def test_a_corpus_of_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(300, 24)) + np.linspace(-1, 1, 24)
+    whole = divide(analysis_of(tmp_path / "whole", values), draws=50)
+    monkeypatch.setattr(corpus, "SHARD_ROWS", 64)
+    seen: list[tuple[int, int]] = []
+    parts = divide(
+        analysis_of(tmp_path / "parts", values),
+        draws=50,
+        watch=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(64, 300), (128, 300), (192, 300), (256, 300), (300, 300)]
+    assert np.array_equal(parts.signs, whole.signs)
+    assert np.array_equal(parts.filter_tree, whole.filter_tree)
+    assert [role.polarity for role in parts.roles] == [role.polarity for role in whole.roles]
+    assert [role.cluster for role in parts.roles] == [role.cluster for role in whole.roles]
+    for name in ("purity", "active", "mean"):
+        one, other = ([getattr(role, name) for role in some.roles] for some in (parts, whole))
+        assert np.allclose(one, other)
+    # The draws differ, and their sums are like each other's.
+    certainty = [np.array([role.certainty for role in some.roles]) for some in (parts, whole)]
+    assert np.abs(certainty[0] - certainty[1]).max() < 0.25
+    assert certainty[0].min() < 1
+
+
+def test_the_draws_of_the_bootstrap_are_as_large_as_the_corpus(
+    planted: CorpusConductance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    monkeypatch.setattr(corpus, "SHARD_ROWS", 30)
+    shares = np.array(list(signs._shares(planted, 1_000, generator)))
+    assert (shares.sum(axis=0) == 80).all()
+    assert np.allclose(shares.mean(axis=1), [30, 30, 20], atol=1)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 import srsly
 
 import textcond
+from textcond.analysis import extraction
 from textcond.analysis.cards import make_cards
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.extraction import extract_rules
@@ -36,6 +37,25 @@ def analysis(sst: Model, tmp_path_factory: pytest.TempPathFactory) -> CorpusCond
 @pytest.fixture(scope="module")
 def rules(sst: Model, analysis: CorpusConductance) -> RuleSet:
     return extract_rules(sst, analysis)
+
+
+def test_a_large_corpus(
+    sst: Model, analysis: CorpusConductance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules come from some of its sentences and are measured on all of them."""
+    monkeypatch.setattr(extraction, "MOST_SENTENCES", 150)
+    found = extract_rules(sst, analysis)
+    index = Index(sentence.tokens for sentence in analysis.sentences())
+    for rule in found.rules:
+        matches = index.find(rule.pattern)
+        assert rule.support == len(matches)
+        assert rule.sentences == len({match.row for match in matches}) >= 3
+    check = check_rules(found, sst, analysis)
+    assert check.matches == sum(rule.support for rule in found.rules)
+    right = sum(rule.fidelity * rule.support for rule in found.rules)
+    assert check.fidelity == pytest.approx(right / check.matches)
+    other = extract_rules(sst, analysis, seed=1)
+    assert [rule.name for rule in other.rules] != [rule.name for rule in found.rules]
 
 
 def test_the_figures_of_a_rule(sst: Model, analysis: CorpusConductance, rules: RuleSet) -> None:

@@ -1,0 +1,44 @@
+"""The compiled loops, against the same sums as tensors."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+
+from tests.attribution.cases import MODELS, TEXTS
+from textcond.attribution.pieces import Head, integrate, integrate_plainly
+from textcond.attribution.quantity import quantity_of
+from textcond.attribution.windows import winning_windows, words_of
+from textcond.model.checkpoint import Model
+
+
+@given(MODELS, TEXTS)
+def test_the_walk_along_the_path(model: Model, tokens: list[str]) -> None:
+    quantity = quantity_of(model)
+    with torch.no_grad():
+        words = words_of([model.vocabulary.encode(tokens), [2, 3]])
+        strengths = winning_windows(model.network, words, torch.float64).strengths
+        head = Head.of(model.network, torch.float64)
+        found = integrate(head, strengths, quantity)
+        flow, influence = integrate_plainly(head, strengths, quantity)
+    torch.testing.assert_close(found.flow, flow, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found.influence, influence, rtol=1e-9, atol=1e-9)
+
+
+@given(MODELS, TEXTS)
+def test_the_winners_are_the_convolution_s(model: Model, tokens: list[str]) -> None:
+    network = model.network
+    ids = model.vocabulary.encode(tokens)
+    with torch.no_grad():
+        found = winning_windows(network, words_of([[2], ids]), torch.float64)
+        embedded = network.embedding.weight[ids].double().T[None]
+        first = 0
+        for kernel in network.kernels:
+            width = kernel.shape[2]
+            scores = torch.nn.functional.conv1d(embedded, kernel.double(), padding=width - 1)[0]
+            strengths = found.strengths[1, first : first + len(kernel)]
+            starts = found.starts[1, first : first + len(kernel)]
+            torch.testing.assert_close(strengths, scores.max(dim=1).values, rtol=1e-12, atol=1e-12)
+            at_starts = scores.gather(1, (starts + width - 1)[:, None])[:, 0]
+            torch.testing.assert_close(at_starts, strengths, rtol=1e-12, atol=1e-12)
+            first += len(kernel)

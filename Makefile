@@ -33,7 +33,6 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.service
 
 ablation: $(INSTALLED)
 	$(BIN)/python -m benchmarks.ablation

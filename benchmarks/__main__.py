@@ -1,155 +1,97 @@
-"""`python -m benchmarks`: the closed form against the forward pass and against Captum.
+"""`make bench`: every figure of PERFORMANCE.md, as a table and in `benchmarks/results.json`.
 
-Texts are SST's test sentences where `data/sst` or `--data-dir` has them, otherwise the
-rotten-tomatoes test part. Figures are medians of several turns, taken in alternation.
+Takes about 15 minutes on a machine that does nothing else. `--only` runs some parts and leaves the
+others' figures as they are.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
-from captum.attr import LayerConductance, NeuronConductance
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
 
 import textcond
-from textcond.attribution.conductance import conductance, trace_path
-from textcond.attribution.quantity import quantity_of
+from benchmarks import attribution, corpora, service, startup, training
+from benchmarks.timing import Figures
 from textcond.corpora.loading import load_corpus
-from textcond.model.checkpoint import Model
-from textcond.model.network import FromEmbedding, TextCNN, pad
 
-BATCH_SIZE = 256
-TURNS = 7
-CAPTUM_TEXTS = 64
-Batch = tuple[Tensor, Tensor]
+RESULTS = Path("benchmarks/results.json")
 
 
-class Margin(nn.Module):
-    """What Captum attributes to: one score a text."""
-
-    def __init__(self, network: TextCNN) -> None:
-        super().__init__()
-        self.logits = FromEmbedding(network)
-
-    def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        logits = self.logits(embedded, lengths)
-        return logits[:, 0] - logits[:, 1]
+def parts(data_dir: Path) -> dict[str, tuple[str, Callable[[], Figures]]]:
+    """What each letter measures."""
+    model = textcond.load("sst")
+    texts = list(load_corpus("sst", "test", data_dir=data_dir)["tokens"])
+    return {
+        "a": ("closed form and forward pass", partial(attribution.forward_pass, model, texts)),
+        "b": ("filters, and Captum's", partial(attribution.captum_layer, model, texts)),
+        "c": (
+            "filters × tokens of one sentence",
+            partial(attribution.captum_neurons, model, texts),
+        ),
+        "d": ("growth", partial(attribution.growth, model, texts)),
+        "e": ("corpora", partial(corpora.by_size, texts)),
+        "f": ("training", partial(training.epochs, data_dir)),
+        "g": ("Dask", partial(corpora.on_dask, texts)),
+        "h": ("seconds from nothing", startup.seconds),
+        "i": ("the service", service.figures),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("data/sst"))
+    parser.add_argument("--only", default="abcdefghi", help="letters, for instance abc")
     arguments = parser.parse_args()
     console = Console()
-    data = "sst" if (arguments.data_dir / "test.txt").is_file() else "rotten-tomatoes"
-    texts = list(load_corpus(data, "test", data_dir=arguments.data_dir)["tokens"])
-    model = textcond.load("sst")
-    console.print(f"{len(texts):,} texts of {data}, {torch.get_num_threads()} threads")
-    console.print(throughput(model, texts))
-    console.print(accuracy_of_captum(model))
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    results["machine"] = {
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "processor": platform.machine(),
+        **{name: version(name) for name in ("torch", "numpy", "numba", "captum")},
+        "torch threads": torch.get_num_threads(),
+    }
+    for letter, (title, measure) in parts(arguments.data_dir).items():
+        if letter not in arguments.only:
+            continue
+        with console.status(f"({letter}) {title}"):
+            results[letter] = measure()
+        console.print(table_of(f"({letter}) {title}", results[letter]))
+        RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 
-def throughput(model: Model, texts: list[list[str]]) -> Table:
-    """Filters only, for all texts, each way in turn."""
-    rows = sorted((model.vocabulary.encode(tokens) for tokens in texts), key=len)
-    batches = [pad(rows[i : i + BATCH_SIZE]) for i in range(0, len(rows), BATCH_SIZE)]
-    spread = [rows[i] for i in range(0, len(rows), len(rows) // CAPTUM_TEXTS)][:CAPTUM_TEXTS]
-    few = [pad(spread)]
-    quantity = quantity_of(model)
-
-    def forward(batches: list[Batch]) -> None:
-        with torch.no_grad():
-            for ids, lengths in batches:
-                model.network(ids, lengths)
-
-    def closed(batches: list[Batch], dtype: torch.dtype) -> None:
-        for ids, lengths in batches:
-            trace_path(model.network, ids, lengths, quantity, dtype)
-
-    def captum(batches: list[Batch]) -> None:
-        method = LayerConductance(Margin(model.network), model.network.dropout)
-        for ids, lengths in batches:
-            embedded = model.network.embedding(ids).detach()
-            method.attribute(embedded, additional_forward_args=lengths, n_steps=50)
-
-    table = Table(title="Filters of many texts", title_justify="left", box=None)
-    for name in ("way", "texts a second", "share of forward pass", "times Captum"):
-        table.add_column(name, justify="left" if name == "way" else "right")
-    seconds = alternate(
-        {
-            "forward pass": lambda: forward(batches),
-            "closed form, float64": lambda: closed(batches, torch.float64),
-            "closed form, float32": lambda: closed(batches, torch.float32),
-            "few: closed form, float64": lambda: closed(few, torch.float64),
-            "few: closed form, float32": lambda: closed(few, torch.float32),
-            "Captum, 50 steps": lambda: captum(few),
-        }
-    )
-    peer = seconds["Captum, 50 steps"]
-    for name in ("forward pass", "closed form, float64", "closed form, float32"):
-        # Against Captum on the same texts, in one batch.
-        same = seconds.get(f"few: {name}")
-        table.add_row(
-            name,
-            f"{len(rows) / seconds[name]:,.0f}",
-            f"{seconds['forward pass'] / seconds[name]:.2f}",
-            "" if same is None else f"{peer / same:,.0f}",
-        )
-    table.add_row("Captum, 50 steps", f"{CAPTUM_TEXTS / peer:,.0f}", "", "1")
+def table_of(title: str, figures: Figures) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    for name, value in _rows(figures):
+        table.add_row(name, _shown(value))
     return table
 
 
-def accuracy_of_captum(model: Model) -> Table:
-    """How far Captum's sums are from the closed form as its steps grow."""
-    network = model.network
-    result = conductance(model, "the plot is thin , but it is not bad at all")
-    ids, lengths = pad([model.vocabulary.encode(result.tokens)])
-    module = Margin(network.double()).eval()
-    embedded = network.embedding(ids).detach()
-    neuron = int(result.by_filter.abs().argmax())
-    table = Table(title="Captum's distance from the closed form", title_justify="left", box=None)
-    for name in ("steps", "filters", "completeness", f"tokens of filter {neuron}", "seconds"):
-        table.add_column(name, justify="right")
-    for steps in (50, 500, 5_000, 50_000):
-        options = {
-            "n_steps": steps,
-            "method": "riemann_middle",
-            "internal_batch_size": 500,
-            "additional_forward_args": lengths,
-        }
-        started = time.perf_counter()
-        layer = LayerConductance(module, network.dropout).attribute(embedded, **options)[0].detach()
-        seconds = time.perf_counter() - started
-        tokens = NeuronConductance(module, network.dropout).attribute(embedded, neuron, **options)
-        table.add_row(
-            f"{steps:,}",
-            f"{float((layer - result.by_filter).abs().max()):.1e}",
-            f"{float(layer.sum()) - (result.score - result.baseline_score):+.1e}",
-            f"{float((tokens[0].sum(dim=1) - result.values[:, neuron]).abs().max()):.1e}",
-            f"{seconds:.2f}",
-        )
-    network.float()
-    table.add_row("closed form", "", f"{result.delta:+.1e}", "", "")
-    return table
+def _rows(figures: Figures, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from _rows(value, f"{before}{name}: ")
+        else:
+            yield before + name, value
 
 
-def alternate(ways: dict[str, Callable[[], None]]) -> dict[str, float]:
-    """Median seconds of each, one turn of each after another, after a warm-up."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(TURNS + 1):
-        for name, way in ways.items():
-            started = time.perf_counter()
-            way()
-            if turn:
-                taken[name].append(time.perf_counter() - started)
-    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if not isinstance(value, float):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

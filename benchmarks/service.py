@@ -1,4 +1,4 @@
-"""`make bench-service`: what the HTTP service takes, beside an endpoint that does nothing.
+"""`python -m benchmarks.service`: what the HTTP service takes, beside an endpoint that does nothing.
 
 The endpoint that does nothing is in the same process, behind the same checks, takes the same
 request and answers with as many bytes. The client is plain asyncio in a process of its own.
@@ -30,6 +30,7 @@ from textcond_service.security import Reader
 from textcond_service.settings import Settings
 
 import textcond
+from benchmarks.timing import Figures
 
 TEXT = "the film is not good and the plot hardly makes sense , but the acting is great fun , really"
 CONNECTIONS = 64
@@ -101,11 +102,8 @@ def memory_of(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--requests", type=int, default=0, help="then so many, to watch memory")
-    arguments = parser.parse_args()
+def figures(seconds: float = 20, requests: int = 0) -> Figures:
+    """(i) An endpoint that does nothing, explanations one by one and in batches; then memory."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
@@ -114,33 +112,40 @@ def main() -> None:
             target=serve, args=(Path(folder), port), daemon=True
         )
         process.start()
-        _wait(port)
-        assert process.pid is not None
-        explain = "/v1/models/sst/explain"
-        measure(port, explain, {"text": TEXT}, 2)
-        rounds = [
-            [
-                measure(port, path, {"text": TEXT}, arguments.seconds)
-                for path in ("/nothing", explain)
-            ]
-            for _ in range(3 if arguments.seconds < 60 else 1)
-        ]
-        for nothing, explained in rounds:
-            for name, figures in (("nothing", nothing), ("explain", explained)):
-                shown = "  ".join(f"{key} {value:,.1f}" for key, value in figures.items())
-                print(f"{name:<10}{shown}")
-            print(
-                f"share of nothing's throughput: {explained['a second'] / nothing['a second']:.2f}"
-            )
-        batch = measure(port, explain, {"texts": [TEXT] * 256}, arguments.seconds)
-        print(f"batches of 256: {256 * batch['a second']:,.0f} sentences a second")
-        before, done = memory_of(process.pid), 0
-        while done < arguments.requests:
-            done += int(measure(port, explain, {"text": TEXT}, 20)["requests"])
-            print(
-                f"memory after {done:,} requests: {memory_of(process.pid):,.0f} MB ({before:,.0f})"
-            )
-        process.terminate()
+        try:
+            return _measured(port, process.pid or 0, seconds, requests)
+        finally:
+            process.terminate()
+
+
+def _measured(port: int, process: int, seconds: float, requests: int) -> Figures:
+    _wait(port)
+    explain = "/v1/models/sst/explain"
+    measure(port, explain, {"text": TEXT}, 2)
+    nothing, explained = (
+        measure(port, path, {"text": TEXT}, seconds) for path in ("/nothing", explain)
+    )
+    batch = measure(port, explain, {"texts": [TEXT] * 256}, seconds)
+    memory: Figures = {"MB after 0": memory_of(process)}
+    done = 0
+    while done < requests:
+        done += int(measure(port, explain, {"text": TEXT}, 20)["requests"])
+        memory[f"MB after {done:,}"] = memory_of(process)
+    return {
+        "nothing": nothing,
+        "explain": explained,
+        "share of nothing's throughput": explained["a second"] / nothing["a second"],
+        "sentences a second in batches of 256": 256 * batch["a second"],
+        **({"memory": memory} if requests else {}),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--requests", type=int, default=0, help="then so many, to watch memory")
+    arguments = parser.parse_args()
+    print(json.dumps(figures(arguments.seconds, arguments.requests), indent=2))
 
 
 def _wait(port: int) -> None:

@@ -18,7 +18,7 @@ from textcond.attribution.quantity import quantity_of
 from textcond.model.checkpoint import Model
 from textcond.model.network import FromEmbedding, Shape, TextCNN, pad
 
-BATCH_SIZE = 128
+BATCH_SIZE = 256
 FEW = 64
 STEPS = 50
 TOLERANCE = 2e-5
@@ -194,9 +194,8 @@ def fused_loop(network: TextCNN, embedded: Tensor, steps: int) -> Tensor:
     directions = (torch.eye(tokens)[:, :, None] * embedded)[:, None].expand(-1, steps, -1, -1)
 
     def along(direction: Tensor) -> Tensor:
-        changes: Tensor = jvp(lambda points: network.pool(points, lengths), (path,), (direction,))[
-            1
-        ]
+        changes: Tensor
+        _, changes = jvp(lambda points: network.pool(points, lengths), (path,), (direction,))
         return (gradient * changes).mean(dim=0)
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.service`: what the HTTP service takes, beside an endpoint that does nothing.
+"""What the HTTP service takes, beside an endpoint that does nothing.
 
 The endpoint that does nothing is in the same process, behind the same checks, takes the same
 request and answers with as many bytes. The client is plain asyncio in a process of its own.

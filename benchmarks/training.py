@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -42,7 +43,7 @@ def epochs(data_dir: Path) -> Figures:
     ours = [epoch["dev_accuracy"] for epoch in history]
 
     network = initial_network(vocabulary, vectors, 2, recipe)
-    rows = [examples.ids[a:b].tolist() for a, b in zip(examples.starts, examples.starts[1:])]
+    rows = [examples.ids[a:b].tolist() for a, b in pairwise(examples.starts)]
     plain, plain_ends = _plain(network, rows, examples.targets, data, recipe)
     seconds, plain_seconds = ends[-1] / EPOCHS, plain_ends[-1] / EPOCHS
     return {
@@ -97,4 +98,4 @@ def _accuracy(network: nn.Module, data: TrainingData) -> float:
 
 
 def _first(accuracies: list[float], ends: list[float]) -> float | None:
-    return next((end for end, found in zip(ends, accuracies) if found >= WANTED), None)
+    return next((end for end, found in zip(ends, accuracies, strict=True) if found >= WANTED), None)

@@ -148,12 +148,11 @@ def _slots(
     if not words:
         return [() for _ in filters]
     known = words_of([model.vocabulary.encode(words)])
-    with torch.no_grad():
-        tables = list(word_scores(model.network, known, torch.float64))
+    tables = list(word_scores(model.network, known, torch.float64))
     slots = []
     for filter in filters:
         width, column = divmod(filter, model.network.shape.filters_per_width)
-        table = tables[width][known.places, :, column].numpy()  # (words, width)
+        table = tables[width][known.places, :, column]  # (words, width)
         slots.append(
             tuple(
                 Slot(_first(words, table[:, position], 1), _first(words, table[:, position], -1))

@@ -205,7 +205,7 @@ class Trace:
 
     @property
     def conductance(self) -> Float[Tensor, "batch filters"]:
-        return self.windows.strengths * self.integrals.flow
+        return torch.from_numpy(self.windows.strengths.numpy() * self.integrals.flow.numpy())
 
     @property
     def token_values(self) -> tuple[Float[Tensor, "_tokens filters"], ...]:

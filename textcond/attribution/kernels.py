@@ -1,21 +1,82 @@
-"""The loops that take the time, compiled: over windows, and over the pieces of a path.
+"""The loops that take the time, compiled: over words, windows, and the pieces of a path.
 
-They take one text after another, on one thread, and release Python's lock. `windows.py` and
-`pieces.py` say what they compute.
+`windows.py` and `pieces.py` say what they compute. They take one word or text after another, with
+the same bits whatever stands beside it, and release Python's lock for `in_threads`. Around them
+is numpy and not torch, whose threads hold their cores for milliseconds after their work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Thread
 from typing import no_type_check
 
 import numpy as np
+import torch
 from numba import njit
 
+WORDS = 4
+"""Words come in blocks of so many."""
 LANES = 8
 """Hidden units come in blocks of so many, which compilers turn into vectors."""
 
+_LEAST = 16
+"""Texts or words for which another thread is worth its start; a multiple of `WORDS`."""
+
+
+def in_threads(work: Callable[[int, int], None], count: int) -> None:
+    """Call `work(first, end)` for all of so many, in as many threads as torch takes."""
+    blocks = count // _LEAST
+    parts = max(min(torch.get_num_threads(), blocks), 1)
+    bounds = [blocks * part // parts * _LEAST for part in range(parts)] + [count]
+    others = [Thread(target=work, args=bounds[at : at + 2]) for at in range(1, parts)]
+    for thread in others:
+        thread.start()
+    work(*bounds[:2])
+    for thread in others:
+        thread.join()
+
+
 # What is compiled is kept beside this file, or in the user's cache folder.
-compiled = njit(cache=True, nogil=True)
+compiled = njit(cache=True, nogil=True, fastmath={"contract"})
+
+
+@compiled
+@no_type_check
+def fill_table(embedded, weights, table):
+    """`table` (words, columns) = `embedded` (words, dimensions) times `weights`.
+
+    Words come in whole blocks of `WORDS`, dimensions in pairs: what is loaded is used often, as
+    in a library's product, which would bring threads of its own.
+    """
+    words, dimensions = embedded.shape
+    for word in range(0, words, WORDS):
+        first, second = table[word], table[word + 1]
+        third, fourth = table[word + 2], table[word + 3]
+        table[word : word + WORDS] = 0
+        for at in range(0, dimensions, 2):
+            a, b = embedded[word, at], embedded[word, at + 1]
+            c, d = embedded[word + 1, at], embedded[word + 1, at + 1]
+            e, f = embedded[word + 2, at], embedded[word + 2, at + 1]
+            g, h = embedded[word + 3, at], embedded[word + 3, at + 1]
+            one, other = weights[at], weights[at + 1]
+            for column in range(table.shape[1]):
+                x, y = one[column], other[column]
+                first[column] += a * x + b * y
+                second[column] += c * x + d * y
+                third[column] += e * x + f * y
+                fourth[column] += g * x + h * y
+
+
+def product(embedded: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`fill_table` into a new table."""
+    table = np.empty((len(embedded), weights.shape[1]), weights.dtype)
+
+    def work(first: int, end: int) -> None:
+        fill_table(embedded[first:end], weights, table[first:end])
+
+    in_threads(work, len(embedded))
+    return table
 
 
 @compiled
@@ -60,6 +121,19 @@ def share_out(places, edges, table, starts, flow, values):
             for token in range(max(start, first), min(start + width, end)):
                 given = table[places[token], token - start, filter]
                 values[token, filter] = given * flow[text, filter]
+
+
+@compiled
+@no_type_check
+def hidden_units(strengths, bias, weight, hidden_bias, units):
+    """The hidden units of each text before their ReLU: `units` (texts, hidden)."""
+    for text in range(len(strengths)):
+        units[text] = hidden_bias
+        for filter in range(len(bias)):
+            pooled = bias[filter] + strengths[text, filter]
+            if pooled > 0:
+                for unit in range(units.shape[1]):
+                    units[text, unit] += pooled * weight[filter, unit]
 
 
 @compiled

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.attribution.kernels import LANES, find_kinks, walk
+from textcond.attribution.kernels import LANES, find_kinks, hidden_units, in_threads, walk
 from textcond.attribution.quantity import Quantity
 from textcond.errors import ModelError
 from textcond.model.network import TextCNN
@@ -88,8 +88,13 @@ def integrate(
     head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
 ) -> PathIntegrals:
     """The integrals for each text of a batch, given its filters' strengths m_f."""
-    bias = head.filter_bias
-    logits = head.logits(head.units(functional.relu(bias + strengths)))
+    bias, weight, hidden_bias = head.filter_bias, head.hidden_weight, head.hidden_bias
+    exact = strengths.numpy().astype(np.float64)
+    filters = (exact, bias.double().numpy(), weight.double().T.contiguous().numpy())
+    units = np.empty((len(exact), len(weight)))
+    hidden_units(*filters, hidden_bias.double().numpy(), units)
+    above = units.clip(0) @ head.output_weight.double().numpy().T
+    logits = torch.from_numpy(above + head.output_bias.double().numpy()).to(strengths.dtype)
     if not logits.isfinite().all():
         raise ModelError(f"A logit overflows {logits.dtype}; use float64 or train again.")
     find = _walked if quantity.output == "logit" else integrate_plainly
@@ -108,17 +113,24 @@ def _walked(
 ) -> tuple[Float[Tensor, "batch filters"], Float[Tensor, "batch filters"]]:
     """`integrate_plainly` for logits, one text after another."""
     bias = head.filter_bias.double().numpy()
-    exact = strengths.double().numpy()
+    exact = strengths.numpy().astype(np.float64)
     kinks, flow, influence = (np.empty_like(exact) for _ in range(3))
-    find_kinks(exact, bias, kinks)
     rates = strengths.new_tensor(quantity.weights) @ head.output_weight
     padding = (0, -len(rates) % LANES)
-    weight, rated, hidden_bias = (
+    by_unit = [
         functional.pad(values.double(), padding).contiguous().numpy()
         for values in (head.hidden_weight.T, head.hidden_weight.T * rates, head.hidden_bias)
-    )
-    walk(exact, bias, kinks, kinks.argsort(axis=1), weight, rated, hidden_bias, flow, influence)
-    return torch.from_numpy(flow).to(strengths), torch.from_numpy(influence).to(strengths)
+    ]
+
+    def work(first: int, end: int) -> None:
+        part = slice(first, end)
+        find_kinks(exact[part], bias, kinks[part])
+        order = kinks[part].argsort(axis=1)
+        walk(exact[part], bias, kinks[part], order, *by_unit, flow[part], influence[part])
+
+    in_threads(work, len(exact))
+    kind = strengths.numpy().dtype
+    return torch.from_numpy(flow.astype(kind)), torch.from_numpy(influence.astype(kind))
 
 
 def integrate_plainly(

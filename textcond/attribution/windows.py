@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from textcond.attribution.kernels import find_winners, share_out
+from textcond.attribution.kernels import WORDS, find_winners, in_threads, product, share_out
 from textcond.model.network import TextCNN
 
 
@@ -24,7 +25,7 @@ from textcond.model.network import TextCNN
 class Words:
     """The texts of one batch, one after another, by their distinct words."""
 
-    ids: Int[Tensor, " words"]
+    ids: Int[np.ndarray, " words"]
     places: Int[np.ndarray, " all_tokens"]
     """Which word each token is."""
     edges: Int[np.ndarray, " edges"]
@@ -36,7 +37,7 @@ class Windows:
     """The winning window of every filter."""
 
     words: Words
-    tables: tuple[Float[Tensor, "words _width filters_per_width"], ...]
+    tables: tuple[Float[np.ndarray, "words _width filters_per_width"], ...]
     """For each width what every word gives every filter at every position."""
     strengths: Float[Tensor, "batch filters"]
     """Sum over the window of w_{f,j} · e_j: the filter's response without its bias."""
@@ -48,32 +49,45 @@ def words_of(rows: Sequence[Sequence[int]]) -> Words:
     """The distinct words of one batch of texts as ids."""
     ids = np.fromiter(chain.from_iterable(rows), np.int64)
     distinct, places = np.unique(ids, return_inverse=True)
-    return Words(torch.from_numpy(distinct), places, np.cumsum([0, *map(len, rows)]))
+    return Words(distinct, places, np.cumsum([0, *map(len, rows)]))
 
 
 def word_scores(
     network: TextCNN, words: Words, dtype: torch.dtype
-) -> Iterator[Float[Tensor, "words _width filters_per_width"]]:
+) -> Iterator[Float[np.ndarray, "words _width filters_per_width"]]:
     """What every word gives every filter at every position, w_{f,j} · e_word: width by width."""
-    embedded = network.embedding.weight[words.ids].to(dtype)
-    for kernel in network.kernels:  # (filters_per_width, dimensions, width)
-        table = embedded @ kernel.to(dtype).permute(1, 2, 0).flatten(1)
-        yield table.view(len(words.ids), kernel.shape[2], kernel.shape[0])
+    kind = torch.empty(0, dtype=dtype).numpy().dtype
+    count, dimensions = len(words.ids), network.shape.dimensions
+    # Zeros fill the blocks of the product.
+    embedded = np.zeros((count + -count % WORDS, dimensions + dimensions % 2), kind)
+    embedded[:count, :dimensions] = network.embedding.weight.detach().numpy()[words.ids]
+    for kernel in network.kernels:
+        filters, _, width = kernel.shape
+        weights = np.zeros((embedded.shape[1], width, filters), kind)
+        weights[:dimensions] = kernel.detach().numpy().transpose(1, 2, 0)
+        yield product(embedded, weights.reshape(-1, width * filters))[:count].reshape(
+            count, width, filters
+        )
 
 
 def winning_windows(network: TextCNN, words: Words, dtype: torch.dtype) -> Windows:
     """The strongest of the windows that overlap a token, for each filter."""
-    texts = len(words.edges) - 1
+    texts, size = len(words.edges) - 1, network.shape.filters_per_width
     tables, strengths, starts = [], [], []
     for table in word_scores(network, words, dtype):
-        best = table.new_empty(texts, table.shape[2])
-        at = torch.zeros(best.shape, dtype=torch.int64)
+        best, at = np.empty((texts, size), table.dtype), np.zeros((texts, size), np.int64)
+
+        def work(first: int, end: int, table: Any = table, best: Any = best, at: Any = at) -> None:
+            edges, part = words.edges[first : end + 1], slice(first, end)
+            find_winners(words.places, edges, table, best[part], at[part])
+
         # At once, while the table is in the processor's cache.
-        find_winners(words.places, words.edges, table.numpy(), best.numpy(), at.numpy())
+        in_threads(work, texts)
         tables.append(table)
         strengths.append(best)
         starts.append(at)
-    return Windows(words, tuple(tables), torch.cat(strengths, dim=1), torch.cat(starts, dim=1))
+    found = (torch.from_numpy(np.concatenate(parts, axis=1)) for parts in (strengths, starts))
+    return Windows(words, tuple(tables), next(found), next(found))
 
 
 def token_values(
@@ -83,12 +97,21 @@ def token_values(
 
     It is 0 outside the winning window. The texts' tokens follow each other.
     """
-    words = windows.words
-    values = flow.new_zeros(len(words.places), flow.shape[1])
-    first = 0
-    for table in windows.tables:
-        filters = slice(first, first + table.shape[2])
-        parts = (part[:, filters].numpy() for part in (windows.starts, flow, values))
-        share_out(words.places, words.edges, table.numpy(), *parts)
-        first = filters.stop
-    return values
+    words, starts, flows = windows.words, windows.starts.numpy(), flow.numpy()
+    values = np.zeros((len(words.places), flow.shape[1]), flows.dtype)
+    places = _columns(windows.tables)
+
+    def work(first: int, end: int) -> None:
+        edges = words.edges[first : end + 1]
+        for table, filters in zip(windows.tables, places, strict=True):
+            part = (starts[first:end, filters], flows[first:end, filters], values[:, filters])
+            share_out(words.places, edges, table, *part)
+
+    in_threads(work, len(starts))
+    return torch.from_numpy(values)
+
+
+def _columns(tables: Sequence[Float[np.ndarray, "words _width filters"]]) -> list[slice]:
+    """The filters of each width."""
+    ends = np.cumsum([table.shape[2] for table in tables]).tolist()
+    return [slice(end - table.shape[2], end) for end, table in zip(ends, tables, strict=True)]

@@ -88,13 +88,7 @@ def integrate(
     head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
 ) -> PathIntegrals:
     """The integrals for each text of a batch, given its filters' strengths m_f."""
-    bias, weight, hidden_bias = head.filter_bias, head.hidden_weight, head.hidden_bias
-    exact = strengths.numpy().astype(np.float64)
-    filters = (exact, bias.double().numpy(), weight.double().T.contiguous().numpy())
-    units = np.empty((len(exact), len(weight)))
-    hidden_units(*filters, hidden_bias.double().numpy(), units)
-    above = units.clip(0) @ head.output_weight.double().numpy().T
-    logits = torch.from_numpy(above + head.output_bias.double().numpy()).to(strengths.dtype)
+    logits = _logits(head, strengths)
     if not logits.isfinite().all():
         raise ModelError(f"A logit overflows {logits.dtype}; use float64 or train again.")
     find = _walked if quantity.output == "logit" else integrate_plainly
@@ -102,10 +96,30 @@ def integrate(
     return PathIntegrals(
         logits=logits,
         score=quantity.score(logits),
-        baseline_score=quantity.score(head.logits(head.units(functional.relu(bias)))),
+        baseline_score=quantity.score(_logits(head, torch.zeros_like(strengths[:1])))[0],
         flow=flow,
         influence=influence,
     )
+
+
+def _logits(
+    head: Head, strengths: Float[Tensor, "batch filters"]
+) -> Float[Tensor, "batch outputs"]:
+    """What `Head` gives for texts of these strengths, one after another."""
+    bias, weight, hidden_bias, output_weight, output_bias = (
+        part.double().numpy()
+        for part in (
+            head.filter_bias,
+            head.hidden_weight.T.contiguous(),
+            head.hidden_bias,
+            head.output_weight,
+            head.output_bias,
+        )
+    )
+    units = np.empty((len(strengths), len(hidden_bias)))
+    hidden_units(strengths.numpy().astype(np.float64), bias, weight, hidden_bias, units)
+    logits = units.clip(0) @ output_weight.T + output_bias
+    return torch.from_numpy(logits).to(strengths.dtype)
 
 
 def _walked(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pytest
 import torch
 from hypothesis import given
 
 from tests.attribution.cases import MODELS, TEXTS
+from textcond.attribution import kernels
 from textcond.attribution.pieces import Head, integrate, integrate_plainly
 from textcond.attribution.quantity import quantity_of
 from textcond.attribution.windows import winning_windows, words_of
@@ -42,3 +47,19 @@ def test_the_winners_are_the_convolution_s(model: Model, tokens: list[str]) -> N
             at_starts = scores.gather(1, (starts + width - 1)[:, None])[:, 0]
             torch.testing.assert_close(at_starts, strengths, rtol=1e-12, atol=1e-12)
             first += len(kernel)
+
+
+def test_no_folder_for_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    njit = kernels.njit
+
+    def refuse(**options: Any) -> Any:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(kernels, "njit", refuse)
+    kinks = np.empty((1, 2))
+    kernels.compiled(kernels.find_kinks.py_func)(
+        np.array([[2.0, -1.0]]), np.array([-1.0, 0.0]), kinks
+    )
+    assert kinks.tolist() == [[0.5, 2.0]]

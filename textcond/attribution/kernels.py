@@ -37,8 +37,12 @@ def in_threads(work: Callable[[int, int], None], count: int) -> None:
         thread.join()
 
 
-# What is compiled is kept beside this file, or in the user's cache folder.
-compiled = njit(cache=True, nogil=True, fastmath={"contract"})
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Compiled at the first call, and kept beside this file or in the user's cache folder."""
+    try:
+        return njit(cache=True, nogil=True, fastmath={"contract"})(function)
+    except RuntimeError:  # neither can be written to: every process compiles for itself
+        return njit(nogil=True, fastmath={"contract"})(function)
 
 
 @compiled

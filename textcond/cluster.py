@@ -7,6 +7,7 @@ so no disk has to be shared. The task of a worker that dies is done by another o
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -60,6 +61,7 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
                     silence_logs=logging.CRITICAL,  # a worker that dies is no error here
                     dashboard_address="127.0.0.1:0",
                     host="127.0.0.1",
+                    preload=[__name__],
                 ) as cluster,
                 Client(cluster) as client,
             ):
@@ -75,6 +77,11 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
             ) from error
         with client:
             yield partial(_run, client), client.dashboard_link
+
+
+def dask_setup(_: Worker) -> None:
+    """For workers of this machine: Ctrl-C is for the process that they work for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Resident(WorkerPlugin):

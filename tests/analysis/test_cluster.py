@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,3 +139,27 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
     code, _, err = run(*command, str(tmp_path / "x"), *options)
     assert code == 2
     assert "give one of them" in err
+
+
+def test_a_stop_by_the_keyboard(tmp_path: Path) -> None:
+    """The terminal sends it to the workers as well."""
+    (tmp_path / "texts.txt").write_text("a warm film\na dull film\n" * 100_000)
+    command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "textcond", *command],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("out/*.parquet"))) < 3:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("textcond: Stopped. What is done is kept")

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
 from captum.attr import LayerConductance, NeuronConductance
 from torch import Tensor, nn
@@ -14,7 +15,10 @@ from torch.func import jvp, vmap
 from benchmarks.timing import Figures, alternate, median_seconds, threads
 from textcond.attribution.conductance import conductance, trace_path
 from textcond.attribution.explanation import explain
+from textcond.attribution.kernels import product
+from textcond.attribution.pieces import Head, integrate
 from textcond.attribution.quantity import quantity_of
+from textcond.attribution.windows import token_values, winning_windows, word_scores, words_of
 from textcond.model.checkpoint import Model
 from textcond.model.network import FromEmbedding, Shape, TextCNN, pad
 
@@ -38,6 +42,7 @@ class Margin(nn.Module):
         return logits[:, 0] - logits[:, 1]
 
 
+@torch.no_grad()
 def forward_pass(model: Model, texts: list[list[str]]) -> Figures:
     """(a) All texts: the plain network, the filters, and filters by tokens."""
     rows = sorted((model.vocabulary.encode(tokens) for tokens in texts), key=len)
@@ -71,7 +76,61 @@ def forward_pass(model: Model, texts: list[list[str]]) -> Figures:
             }
             for name, taken in seconds.items()
         }
-    return figures
+    return {**figures, "limits": limits(model, texts)}
+
+
+@torch.no_grad()
+def limits(model: Model, texts: list[list[str]]) -> Figures:
+    """What one core does at most, what the filters of the texts take of it, and where."""
+    rows = sorted((model.vocabulary.encode(tokens) for tokens in texts), key=len)
+    batches = [rows[i : i + BATCH_SIZE] for i in range(0, len(rows), BATCH_SIZE)]
+    network, quantity, shape = model.network, quantity_of(model), model.network.shape
+    head = Head.of(network, torch.float32)
+    columns = sum(shape.widths) * shape.filters_per_width
+    one, other = torch.rand(1_000, shape.dimensions), torch.rand(shape.dimensions, columns)
+    ours = [np.ascontiguousarray(values.numpy()) for values in (one, other)]
+    much = np.zeros(64_000_000, np.float32)
+    product_flops = 2 * len(one) * shape.dimensions * columns
+    words = [words_of(batch) for batch in batches]
+    found = [winning_windows(network, some, torch.float32) for some in words]
+    flows = [integrate(head, windows.strengths, quantity).flow for windows in found]
+
+    with threads(1):
+        seconds = alternate(
+            {
+                "torch's product": lambda: one @ other,
+                "our product": lambda: product(*ours),
+                "copy": lambda: much.copy(),
+                "forward pass": lambda: [network(*pad(batch)) for batch in batches],
+                "distinct words": lambda: [words_of(batch) for batch in batches],
+                "table of words": lambda: [
+                    list(word_scores(network, some, torch.float32)) for some in words
+                ],
+                "table and windows": lambda: [
+                    winning_windows(network, some, torch.float32) for some in words
+                ],
+                "integrals": lambda: [
+                    integrate(head, windows.strengths, quantity) for windows in found
+                ],
+                "filters × tokens": lambda: [
+                    token_values(windows, flow) for windows, flow in zip(found, flows, strict=True)
+                ],
+            }
+        )
+    tokens, distinct = sum(map(len, rows)), sum(len(some.ids) for some in words)
+    return {
+        "a product's GFLOP a second, torch": product_flops / seconds["torch's product"] / 1e9,
+        "a product's GFLOP a second, ours": product_flops / seconds["our product"] / 1e9,
+        "GB a second copied": 2 * much.nbytes / seconds["copy"] / 1e9,
+        "tokens a text": tokens / len(rows),
+        "distinct words a token": distinct / tokens,
+        "GFLOP a second of the forward pass": (
+            2 * tokens * shape.dimensions * columns / seconds["forward pass"] / 1e9
+        ),
+        "microseconds a text": {
+            name: 1e6 * seconds[name] / len(rows) for name in list(seconds)[3:]
+        },
+    }
 
 
 def captum_layer(model: Model, texts: list[list[str]]) -> Figures:

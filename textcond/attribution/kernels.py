@@ -8,7 +8,7 @@ is numpy and not torch, whose threads hold their cores for milliseconds after th
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
 from typing import no_type_check
 
 import numpy as np
@@ -29,12 +29,14 @@ def in_threads(work: Callable[[int, int], None], count: int) -> None:
     blocks = count // _LEAST
     parts = max(min(torch.get_num_threads(), blocks), 1)
     bounds = [blocks * part // parts * _LEAST for part in range(parts)] + [count]
-    others = [Thread(target=work, args=bounds[at : at + 2]) for at in range(1, parts)]
-    for thread in others:
-        thread.start()
-    work(*bounds[:2])
-    for thread in others:
-        thread.join()
+    if parts == 1:
+        work(0, count)
+        return
+    with ThreadPoolExecutor(parts - 1) as pool:
+        others = [pool.submit(work, *bounds[at : at + 2]) for at in range(1, parts)]
+        work(*bounds[:2])
+    for other in others:
+        other.result()  # raises what it raised
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:

@@ -7,8 +7,10 @@ is numpy and not torch, whose threads hold their cores for milliseconds after th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from typing import no_type_check
 
 import numpy as np
@@ -32,11 +34,20 @@ def in_threads(work: Callable[[int, int], None], count: int) -> None:
     if parts == 1:
         work(0, count)
         return
-    with ThreadPoolExecutor(parts - 1) as pool:
-        others = [pool.submit(work, *bounds[at : at + 2]) for at in range(1, parts)]
+    pool = _pool(parts - 1, os.getpid())
+    others = [pool.submit(work, *bounds[at : at + 2]) for at in range(1, parts)]
+    try:
         work(*bounds[:2])
+    finally:
+        wait(others)
     for other in others:
         other.result()  # raises what it raised
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Kept, since a thread's start takes as long as its work; of this process, after a fork too."""
+    return ThreadPoolExecutor(threads)
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:

@@ -31,6 +31,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Takes the treebank in data/sst.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
 

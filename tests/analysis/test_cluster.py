@@ -15,9 +15,8 @@ from datasets import Dataset
 from distributed import Client, LocalCluster
 
 from tests.analysis.test_corpus import content, dataset_of, texts_of
-from tests.conftest import Run, random_model
+from tests.conftest import Run
 from textcond import cluster
-from textcond.analysis import corpus as module
 from textcond.analysis.corpus import CorpusConductance, Progress
 from textcond.cluster import workers_of
 from textcond.errors import AnalysisError, ClusterError
@@ -29,16 +28,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def model() -> Model:
-    return random_model(seed=7)
-
-
-@pytest.fixture
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHARD_ROWS", 8)
 
 
 @pytest.fixture(scope="module")

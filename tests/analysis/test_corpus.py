@@ -16,23 +16,12 @@ import pytest
 from datasets import Dataset, IterableDataset
 from filelock import FileLock
 
-from tests.conftest import SENTENCES, Run, random_model
-from textcond.analysis import corpus as module
+from tests.conftest import SENTENCES, Run
 from textcond.analysis.corpus import CorpusConductance, Progress
 from textcond.attribution.conductance import conductance, filter_conductance
 from textcond.corpora.files import stream_file
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-
-
-@pytest.fixture
-def model() -> Model:
-    return random_model(seed=7)
-
-
-@pytest.fixture
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHARD_ROWS", 8)
 
 
 def texts_of(count: int, *, seed: int = 0) -> list[str]:

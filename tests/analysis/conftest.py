@@ -1,0 +1,19 @@
+"""A small model, and shards of a few sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import random_model
+from textcond.analysis import corpus
+from textcond.model.checkpoint import Model
+
+
+@pytest.fixture
+def model() -> Model:
+    return random_model(seed=7)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "SHARD_ROWS", 8)

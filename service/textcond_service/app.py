@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_fastapi_instrumentator import Instrumentator
 from sqlalchemy import select
 
-from textcond.text.tokenizer import tokenize
+import textcond
 from textcond_service import jobs, problems
 from textcond_service.batching import Batches
 from textcond_service.core import VERSION, Core, Metrics, Shelf
@@ -73,8 +73,9 @@ def make_app(settings: Settings) -> FastAPI:
             batches=Batches(calculations),
         )
         metrics.registry.register(operations.JobCollector(database))
-        tokenize("ready")
-        shelf.get("sst")
+        textcond.explain(
+            shelf.get("sst"), "ready"
+        )  # what is read or compiled at the first explanation
         report_orphans(database, storage)
         # What is here stays: a collection that looks through all of it stops everyone for 0.4 s.
         gc.collect()

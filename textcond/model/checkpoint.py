@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +22,8 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from textcond.disk import sync
 from textcond.errors import ModelError
@@ -250,7 +252,7 @@ def _read_config(folder: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read_network(path: Path, shape: Shape) -> TextCNN:
-    with torch.device("meta"):  # no random weights that are overwritten at once
+    with torch.device("meta"), _Unfilled():
         network = TextCNN(shape)
     try:
         network.load_state_dict(safetensors.torch.load_file(path), assign=True)
@@ -262,6 +264,23 @@ def _read_network(path: Path, shape: Shape) -> TextCNN:
     if not has_zero_rows(network):
         raise ModelError(f"{path} embeds padding or the unknown word, not as zero; {_RETRAIN}.")
     return network.eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Layers are made without random weights, which would be overwritten at once.
+
+    Torch would import its compiler for them, which takes a second.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        is_random = getattr(func, "__module__", None) == init.__name__
+        return None if is_random else func(*args, **(kwargs or {}))
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
-from textcond.analysis.corpus import CorpusConductance, Progress as AnalysisProgress
+from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.division import divide
 from textcond.analysis.extraction import extract_rules
 from textcond.analysis.labels import gold_of_analysis
 from textcond.analysis.negation import find_negation, negation_filters
 from textcond.analysis.rule_check import check_rules
+from textcond.analysis.run import Progress as AnalysisProgress
 from textcond.attribution.explanation import query_filters
 from textcond.corpora.loading import is_file, open_corpus
 from textcond.corpora.pairs import load_pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import random_model
-from textcond.analysis import corpus
+from textcond.analysis import shards
 from textcond.model.checkpoint import Model
 
 
@@ -16,4 +16,4 @@ def model() -> Model:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "SHARD_ROWS", 8)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 8)

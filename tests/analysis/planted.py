@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from tests.conftest import random_model
-from textcond.analysis import corpus
+from textcond.analysis import shards
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.manifest import manifest_of, write_manifest
 from textcond.analysis.shards import LABELS, Shard, content_of, shard_path
@@ -22,8 +22,8 @@ def analysis_of(folder: Path, values: np.ndarray) -> CorpusConductance:
     model = random_model(seed=0)
     quantity = quantity_of(model)
     folder.mkdir()
-    for number, first in enumerate(range(0, len(values), corpus.SHARD_ROWS)):
-        part = torch.from_numpy(values[first : first + corpus.SHARD_ROWS].astype(np.float64))
+    for number, first in enumerate(range(0, len(values), shards.SHARD_ROWS)):
+        part = torch.from_numpy(values[first : first + shards.SHARD_ROWS].astype(np.float64))
         result = FilterConductance(
             values=part,
             starts=torch.zeros(part.shape, dtype=torch.int64),

@@ -13,7 +13,7 @@ from datasets import Dataset
 from torch import Tensor
 
 from tests.conftest import SENTENCES, random_model
-from textcond.analysis import corpus as corpus_module
+from textcond.analysis import shards
 from textcond.analysis.cards import FilterCard, make_cards
 from textcond.analysis.contrast import contrast
 from textcond.analysis.corpus import CorpusConductance
@@ -102,9 +102,9 @@ def test_shards_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     texts = Dataset.from_dict({"text": [f"w{n % 7} w{n % 5} w{n % 11}" for n in range(40)]})
     whole = CorpusConductance.compute(model, texts, tmp_path / "whole")
     expected = make_cards(model, whole, range(24))
-    monkeypatch.setattr(corpus_module, "SHARD_ROWS", 16)
-    shards = CorpusConductance.compute(model, texts, tmp_path / "shards")
-    for card, other in zip(make_cards(model, shards, range(24)), expected, strict=True):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 16)
+    parts = CorpusConductance.compute(model, texts, tmp_path / "parts")
+    for card, other in zip(make_cards(model, parts, range(24)), expected, strict=True):
         assert card.share == pytest.approx(other.share)
         assert card.sentences == other.sentences
         assert [r for _, r in card.similar] == pytest.approx([r for _, r in other.similar])

@@ -17,7 +17,8 @@ from distributed import Client, LocalCluster
 from tests.analysis.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
 from textcond import cluster
-from textcond.analysis.corpus import CorpusConductance, Progress
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.run import Progress
 from textcond.cluster import workers_of
 from textcond.errors import AnalysisError, ClusterError
 from textcond.model.checkpoint import Model

@@ -17,7 +17,8 @@ from datasets import Dataset, IterableDataset
 from filelock import FileLock
 
 from tests.conftest import SENTENCES, Run
-from textcond.analysis.corpus import CorpusConductance, Progress
+from textcond.analysis.corpus import CorpusConductance
+from textcond.analysis.run import Progress
 from textcond.attribution.conductance import conductance, filter_conductance
 from textcond.corpora.files import stream_file
 from textcond.errors import AnalysisError

@@ -10,7 +10,7 @@ import pytest
 
 from tests.analysis.planted import analysis_of
 from tests.conftest import Run
-from textcond.analysis import corpus, signs
+from textcond.analysis import shards, signs
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.division import divide
 from textcond.errors import AnalysisError
@@ -111,7 +111,7 @@ def test_a_part_of_a_large_corpus_is_drawn(
 def test_a_corpus_of_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(size=(300, 24)) + np.linspace(-1, 1, 24)
     whole = divide(analysis_of(tmp_path / "whole", values), draws=50)
-    monkeypatch.setattr(corpus, "SHARD_ROWS", 64)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 64)
     seen: list[tuple[int, int]] = []
     parts = divide(
         analysis_of(tmp_path / "parts", values),
@@ -136,7 +136,7 @@ def test_the_draws_of_the_bootstrap_are_as_large_as_the_corpus(
     planted: CorpusConductance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = np.random.default_rng(0)
-    monkeypatch.setattr(corpus, "SHARD_ROWS", 30)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 30)
     shares = np.array(list(signs._shares(planted, 1_000, generator)))
     assert (shares.sum(axis=0) == 80).all()
     assert np.allclose(shares.mean(axis=1), [30, 30, 20], atol=1)

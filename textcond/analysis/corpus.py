@@ -10,13 +10,8 @@ the same bytes, and does not mix two corpora.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +21,7 @@ from datasets import Dataset, IterableDataset
 from filelock import FileLock, Timeout
 from jaxtyping import Float, Int, Shaped
 
+from textcond.analysis import shards
 from textcond.analysis.manifest import (
     Manifest,
     is_new,
@@ -33,15 +29,11 @@ from textcond.analysis.manifest import (
     read_manifest,
     write_manifest,
 )
+from textcond.analysis.run import Progress, Run
 from textcond.analysis.shards import (
     LABELS,
-    SHARD_ROWS,
-    Computed,
-    Rows,
     Runner,
-    Shard,
     conductance_column,
-    digest_of,
     one_by_one,
     read_shard,
     shard_path,
@@ -50,30 +42,8 @@ from textcond.analysis.shards import (
 )
 from textcond.attribution.inputs import check_ready
 from textcond.attribution.quantity import MARGIN, quantity_of
-from textcond.corpora.columns import NO_LABEL
-from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a corpus run stands, reported after every shard."""
-
-    done: int
-    """Sentences."""
-    total: int | None
-    """None for a stream."""
-    rate: float
-    """Sentences a second, of those computed in this run."""
-
-    @property
-    def seconds_left(self) -> float | None:
-        if self.total is None or not self.rate:
-            return None
-        return (self.total - self.done) / self.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +78,7 @@ class CorpusConductance:
             raise AnalysisError(
                 f"The analysis in {folder} was stopped; give its `textcond analyze` command again."
             )
-        count = -(-manifest.sentences // SHARD_ROWS)
+        count = -(-manifest.sentences // shards.SHARD_ROWS)
         missing = [path.name for path in shard_paths(folder, count) if not path.is_file()]
         if missing:
             raise AnalysisError(
@@ -149,7 +119,7 @@ class CorpusConductance:
                 if is_new(out, manifest):
                     write_manifest(out, manifest)
                 total = len(dataset) if isinstance(dataset, Dataset) else None
-                run = _Run(out, total, watch)
+                run = Run(out, total, watch)
                 run.write(runner(model, quantity, run.missing(dataset)))
                 write_manifest(out, replace(manifest, **run.finished()))
         except Timeout:
@@ -165,8 +135,8 @@ class CorpusConductance:
     @property
     def sizes(self) -> list[int]:
         """The sentences of each shard."""
-        whole, rest = divmod(len(self), SHARD_ROWS)
-        return [SHARD_ROWS] * whole + [rest] * (rest > 0)
+        whole, rest = divmod(len(self), shards.SHARD_ROWS)
+        return [shards.SHARD_ROWS] * whole + [rest] * (rest > 0)
 
     @property
     def filters(self) -> int:
@@ -237,10 +207,10 @@ class CorpusConductance:
         wanted = range(len(self)) if rows is None else [int(row) for row in rows]
         columns = ["text", "tokens", *LABELS, "score", "baseline_score"]
         found: dict[int, Sentence] = {}
-        for number in sorted({row // SHARD_ROWS for row in wanted}):
-            inside = [row for row in wanted if row // SHARD_ROWS == number]
+        for number in sorted({row // shards.SHARD_ROWS for row in wanted}):
+            inside = [row for row in wanted if row // shards.SHARD_ROWS == number]
             table = read_shard(shard_path(self.folder, number), columns=columns)
-            table = table.take([row % SHARD_ROWS for row in inside])
+            table = table.take([row % shards.SHARD_ROWS for row in inside])
             for row, values in zip(inside, table.to_pylist(), strict=True):
                 found[row] = Sentence(row, **{**values, "tokens": tuple(values["tokens"])})
         return [found[row] for row in wanted]
@@ -275,77 +245,11 @@ class CorpusConductance:
 
     @property
     def _shards(self) -> int:
-        return -(-len(self) // SHARD_ROWS)
+        return -(-len(self) // shards.SHARD_ROWS)
 
     def _read(self, columns: list[str]) -> pa.Table:
         paths = shard_paths(self.folder, self._shards)
         return pa.concat_tables([read_shard(path, columns=columns) for path in paths])
-
-
-class _Run:
-    """One run of `CorpusConductance.compute` over a corpus."""
-
-    def __init__(self, out: Path, total: int | None, watch: Callable[[Progress], None]) -> None:
-        self.out, self.total, self.watch = out, total, watch
-        self.digest = hashlib.sha256()
-        self.seen, self.done, self.computed, self.started = 0, 0, 0, time.monotonic()
-
-    def write(self, shards: Iterable[Computed]) -> None:
-        for shard, content in shards:
-            write_whole(shard_path(self.out, shard.number), partial(Path.write_bytes, data=content))
-            self.computed += len(shard)
-            self._tell(len(shard))
-
-    def finished(self) -> dict[str, Any]:
-        """What the manifest says of the whole."""
-        if not self.seen:
-            raise AnalysisError("The corpus has no rows; give at least one text.")
-        if shard_path(self.out, -(-self.seen // SHARD_ROWS)).exists():
-            raise AnalysisError(
-                f"{self.out} holds the analysis of a longer corpus; choose another `--out`, or "
-                "delete it."
-            )
-        return {"sentences": self.seen, "corpus": self.digest.hexdigest()}
-
-    def missing(self, dataset: Dataset | IterableDataset) -> Iterator[Shard]:
-        """The shards that have no file yet."""
-        for number, rows in enumerate(_chunks(dataset)):
-            self.digest.update(json.dumps(rows).encode())
-            shard = Shard(number, rows, self.digest.hexdigest())
-            self.seen += len(shard)
-            path = shard_path(self.out, number)
-            known = digest_of(path)
-            if known is None:
-                yield shard
-            elif known == shard.digest:
-                self._tell(len(shard))
-            else:
-                raise AnalysisError(
-                    f"{path} was computed from another corpus; choose another `--out`, or delete "
-                    "it."
-                )
-
-    def _tell(self, rows: int) -> None:
-        self.done += rows
-        seconds = time.monotonic() - self.started
-        self.watch(Progress(self.done, self.total, self.computed / seconds if seconds else 0.0))
-
-
-def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
-    """As many rows as a shard has, as columns, with labels and what tokens there are."""
-    seen = 0
-    for rows in dataset.with_format(None).iter(SHARD_ROWS):
-        if "text" not in rows:
-            raise AnalysisError(
-                f"The dataset has no column `text`, only {', '.join(rows)}; rename one."
-            )
-        texts = rows["text"]
-        for place, text in enumerate(texts, start=seen):
-            if not isinstance(text, str) or _SURROGATE.search(text):
-                raise AnalysisError(f"Row {place} has {text!r:.60} as its text; give a string.")
-        labels = {name: rows.get(name) or [NO_LABEL] * len(texts) for name in LABELS}
-        seen += len(texts)
-        yield {"text": list(texts), "tokens": rows.get("tokens"), **labels}
 
 
 def _stack(columns: Sequence[pa.ChunkedArray]) -> Shaped[np.ndarray, "rows filters"]:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textcond.analysis.corpus import Progress as AnalysisProgress
+    from textcond.analysis.run import Progress as AnalysisProgress
     from textcond.model.training import Progress as TrainingProgress
 
 

@@ -24,6 +24,7 @@ import textcond
 from benchmarks import attribution, corpora, service, startup, training
 from benchmarks.timing import Figures
 from textcond.corpora.loading import load_corpus
+from textcond.errors import TextcondError
 
 RESULTS = Path("benchmarks/results.json")
 
@@ -62,7 +63,11 @@ def main() -> None:
         **{name: version(name) for name in ("torch", "numpy", "numba", "captum")},
         "torch threads": torch.get_num_threads(),
     }
-    for letter, (title, measure) in parts(arguments.data_dir).items():
+    try:
+        measures = parts(arguments.data_dir)
+    except TextcondError as error:
+        raise SystemExit(f"{error}") from None
+    for letter, (title, measure) in measures.items():
         if letter not in arguments.only:
             continue
         with console.status(f"({letter}) {title}"):

@@ -217,9 +217,9 @@ def captum_neurons(model: Model, texts: list[list[str]]) -> Figures:
     exact = trace_path(network, [row], quantity, torch.float64).token_values[0]
     fused = fused_loop(network, embedded[0], STEPS)
     seconds = {
-        "closed form": median_seconds(lambda: closed([row]), turns=200),
+        "closed form": median_seconds(lambda: closed([row])),
         "closed form, in a batch": median_seconds(lambda: closed(rows)) / len(rows),
-        "conductance()": median_seconds(lambda: conductance(model, tokens), turns=200),
+        "conductance()": median_seconds(lambda: conductance(model, tokens)),
         "fused loop": median_seconds(lambda: fused_loop(network, embedded[0], STEPS)),
         "Captum's loop": median_seconds(captum, turns=1),
     }

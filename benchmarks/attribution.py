@@ -142,14 +142,21 @@ def captum_layer(model: Model, texts: list[list[str]]) -> Figures:
     network, quantity = model.network, quantity_of(model)
     embedded = network.embedding(ids).detach()
     method = LayerConductance(Margin(network), network.dropout)
-    seconds = alternate(
-        {
-            "closed form": lambda: trace_path(network, rows, quantity, torch.float32).conductance,
-            "Captum": lambda: method.attribute(
-                embedded, additional_forward_args=lengths, n_steps=STEPS
-            ),
+    ways = {
+        "closed form": lambda: trace_path(network, rows, quantity, torch.float32).conductance,
+        "Captum": lambda: method.attribute(
+            embedded, additional_forward_args=lengths, n_steps=STEPS
+        ),
+    }
+    found = {}
+    for count in (1, 2):
+        with threads(count):
+            seconds = alternate(ways)
+        found[f"{count} threads"] = {
+            "texts a second": FEW / seconds["closed form"],
+            "Captum at 50 steps, texts a second": FEW / seconds["Captum"],
+            "times Captum at 50 steps": seconds["Captum"] / seconds["closed form"],
         }
-    )
     single = trace_path(network, rows, quantity, torch.float32)
     exact = trace_path(network, rows, quantity, torch.float64)
     change = exact.integrals.score - exact.integrals.baseline_score
@@ -157,9 +164,7 @@ def captum_layer(model: Model, texts: list[list[str]]) -> Figures:
     steps, error, taken = _steps_needed(network, [rows[place] for place in few], change[few])
     return {
         "texts": FEW,
-        "texts a second": FEW / seconds["closed form"],
-        "Captum at 50 steps, texts a second": FEW / seconds["Captum"],
-        "times Captum at 50 steps": seconds["Captum"] / seconds["closed form"],
+        **found,
         "worst completeness of the closed form": float(
             (single.conductance.double().sum(dim=1) - change).abs().max()
         ),

@@ -70,6 +70,7 @@ def main(path: Path, workers: int) -> None:
             analysis = CorpusConductance.compute(model, dataset, out, runner=one_by_one)
             seconds = time.perf_counter() - started
         figures = {
+            "sentences": len(analysis),
             "sentences a second": len(analysis) / seconds,
             "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000,
         }

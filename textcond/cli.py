@@ -82,5 +82,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         place = error.filename or "the output"
-        fail(f"{place}: {error.strerror}; check the path, its rights and the disk.", code=2)
+        fail(
+            f"{place}: {error.strerror or error}; check the path, its rights and the disk.", code=2
+        )
     sys.exit(code or 0)

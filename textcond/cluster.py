@@ -9,20 +9,21 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import dask
 import torch
 from distributed import (
+    CancelledError,
     Client,
     Future,
     KilledWorker,
     LocalCluster,
     Worker,
     WorkerPlugin,
-    as_completed,
     get_worker,
+    wait,
 )
 
 from textcond.analysis.shards import Computed, Runner, Shard, compute
@@ -36,6 +37,10 @@ _SHARDS_AHEAD = 2
 """For each thread of the workers; so many are held in memory and no more."""
 _PATIENCE = 30
 """Seconds, for a scheduler to answer, and for its first worker."""
+_RESTART = 120
+"""Seconds for a new worker, where all have died."""
+_LOST = (CancelledError, OSError)
+"""What Dask raises when it loses the scheduler; a time-out is an `OSError`."""
 
 
 @contextmanager
@@ -44,8 +49,10 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
 
     `scheduler` is the address of a running one, whose workers have the same textcond; without
     it there are `workers` processes of this machine, of one thread each. Raises `ClusterError`
-    if the scheduler or its workers cannot be had.
+    if the scheduler or its workers cannot be had, and so does the runner if they are lost.
     """
+    for name in ("distributed.client", "distributed.core"):  # whose tracebacks come before it
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if workers < 1:
         raise ClusterError(f"`workers` is {workers}; it must be at least 1.")
     options = {
@@ -114,31 +121,58 @@ def _run(
             "same versions of Python, textcond and torch there."
         ) from error
     running: dict[Future[bytes], Shard] = {}
-    done = as_completed(loop=client.loop)
 
-    def submit(shard: Shard) -> None:
-        future = client.submit(_on_worker, resident.name, quantity, shard, pure=False)
-        running[future] = shard
-        done.add(future)
+    def is_busy() -> bool:
+        return len(running) >= _SHARDS_AHEAD * max(sum(client.nthreads().values()), 1)
 
     def take() -> Computed:
-        future = next(done)
-        shard = running.pop(future)
         try:
-            return shard, future.result()
+            future, content = _first_done(client, list(running))
         except KilledWorker as error:
             raise ClusterError(
-                f"{MOST_ATTEMPTS} workers died with shard {shard.number}; look at their logs, "
-                "most likely for memory. What is done is kept."
+                f"{MOST_ATTEMPTS} workers died with one shard; look at their logs, most likely "
+                "for memory. What is done is kept."
             ) from error
+        return running.pop(future), content
 
     try:
         for shard in shards:
-            submit(shard)
-            if len(running) >= _SHARDS_AHEAD * max(sum(client.nthreads().values()), 1):
-                yield take()
+            with _reached():
+                future = client.submit(_on_worker, resident.name, quantity, shard, pure=False)
+                running[future] = shard
+                computed = take() if is_busy() else None
+            if computed is not None:
+                yield computed
         while running:
-            yield take()
+            with _reached():
+                computed = take()
+            yield computed
     finally:
-        client.cancel(list(running))
-        client.unregister_worker_plugin(resident.name)
+        with suppress(*_LOST):
+            client.cancel(list(running))
+            client.unregister_worker_plugin(resident.name)
+
+
+def _first_done(client: Client, running: list[Future[bytes]]) -> tuple[Future[bytes], bytes]:
+    """One of them that is done, and its result; raises a time-out if there is no worker."""
+    while True:
+        try:
+            with client.as_current():
+                done, _ = wait(running, timeout=_PATIENCE, return_when="FIRST_COMPLETED")
+            future: Future[bytes] = done.pop()
+            # A worker that dies takes its results with it, and another one makes them again.
+            return future, future.result(timeout=_PATIENCE)
+        except TimeoutError:
+            client.wait_for_workers(1, timeout=_RESTART)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Losing the scheduler, or all workers for long, is one `ClusterError`."""
+    try:
+        yield
+    except _LOST as error:
+        raise ClusterError(
+            f"The scheduler is gone, or has no worker ({type(error).__name__}). What is done is "
+            "kept: start them, and give the same command again."
+        ) from error

@@ -1,4 +1,4 @@
-"""Before a body is read: who asks, and whether it comes in the form that the path takes."""
+"""Before a body is read: who asks, and whether in the form and with the options of the path."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -20,12 +21,20 @@ class KnownRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         wanted = _media_type(self)
+        fields = get_flat_params(self.dependant)
+        options = {field.alias for field in fields if isinstance(field.field_info, params.Query)}
 
         async def handle_known(request: Request) -> Response:
             await identify(request)
             given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if wanted and given != wanted:
                 raise ProblemError(415, "media-type", f"Send the body as {wanted}.")
+            for name in request.query_params:
+                if name not in options:
+                    known = ", ".join(sorted(options)) or "none"
+                    raise ProblemError(
+                        422, "request", f"query.{name:.100}: there is no such option, only {known}."
+                    )
             return await handle(request)
 
         return handle_known

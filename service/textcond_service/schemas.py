@@ -170,6 +170,14 @@ class AnalysisRequest(Request):
     target: Target
     output: Output = "logit"
 
+    @field_validator("split")
+    @classmethod
+    def _once_each(cls, value: str) -> str:
+        parts = value.split("+")
+        if len(set(parts)) < len(parts):
+            raise ValueError("a part stands there twice; name each once")
+        return value
+
 
 class Pairs(Request):
     pairs: Annotated[str, Field(pattern=NAME)] = Field(

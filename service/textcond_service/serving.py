@@ -55,14 +55,18 @@ def serve(settings: Settings, *, web: bool = True, worker: bool = True) -> None:
 def prepare(settings: Settings) -> None:
     """Check what is set, make tables where that is safe, and clean up; raises `ServiceError`."""
     scheme_of(settings)
+    for name in ("sst", "questions"):
+        place = getattr(settings, name)
+        if place is not None and not place.exists():
+            raise ServiceError(f"TEXTCOND_{name.upper()} is {place}, which is not there; mend it.")
     database = prepare_tables(settings)
     open_queue(settings).storage.close()
     try:
         Storage(settings.data).drop_locks(lambda: jobs.ids_in(database, *jobs.ACTIVE))
         if not settings.is_loopback and not has_keys(database):
             raise ServiceError(
-                f"`host` is {settings.host}, which others can reach, and there is no key; make one "
-                "by `textcond keys create`, or serve on 127.0.0.1."
+                f"`host` is {settings.host!r}, not a loopback address, and there is no key; make "
+                "one by `textcond keys create`, or serve on 127.0.0.1."
             )
     finally:
         database.close()

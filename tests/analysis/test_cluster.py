@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from distributed import Client, LocalCluster
 
 from tests.analysis.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
+from tests.service.running import free_port
 from textcond import cluster
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.run import Progress
@@ -99,6 +102,56 @@ def test_workers_that_are_killed(model: Model, tmp_path: Path, small_shards: Non
 
         CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner, watch=kill)
     assert len(killed) == 5
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def until_open(address: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))).close()
+            return
+        time.sleep(0.1)
+    pytest.fail(f"nothing listens at {address}")
+
+
+@pytest.mark.parametrize("victim", ["scheduler", "worker"])
+def test_a_cluster_that_is_lost(
+    model: Model, tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    """What is done is kept, and the run goes on elsewhere."""
+    texts = dataset_of(texts_of(2_000))
+    program = Path(sys.executable).with_name("dask")
+    address = f"tcp://127.0.0.1:{free_port()}"
+    options = ("--no-dashboard", "--host", "127.0.0.1")
+    commands = {
+        "scheduler": (program, "scheduler", *options, "--port", address.rpartition(":")[2]),
+        "worker": (program, "worker", address, "--no-nanny", "--nthreads", "1", *options),
+    }
+    processes = {
+        name: subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        for name, command in commands.items()
+    }
+    try:
+        until_open(address)
+        monkeypatch.setattr(cluster, "_PATIENCE", 10)
+        monkeypatch.setattr(cluster, "_RESTART", 2)
+        with workers_of(address) as (runner, _):
+
+            def kill(progress: Progress) -> None:
+                if progress.done >= 200:
+                    processes[victim].kill()
+
+            with pytest.raises(ClusterError, match=r"is gone, or has no worker .* kept"):
+                CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner, watch=kill)
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    kept = len(list((tmp_path / "out").glob("*.parquet")))
+    assert 25 <= kept < 250
+    CorpusConductance.compute(model, texts, tmp_path / "out")
+    CorpusConductance.compute(model, texts, tmp_path / "whole")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 

@@ -157,7 +157,7 @@ def test_another_analysis_is_refused(model: Model, tmp_path: Path, small_shards:
     for options, message in (
         ({"target": "positive"}, r"another target \(margin, not positive\); choose another"),
         ({"output": "probability"}, r"another output \(logit, not probability\)"),
-        ({"data": "mine"}, r"another data \(, not mine\)"),
+        ({"data": "mine"}, r"another corpus \(, not mine\)"),
     ):
         with pytest.raises(AnalysisError, match=message):
             CorpusConductance.compute(model, dataset_of(texts), out, **options)
@@ -251,4 +251,4 @@ def test_the_command(run: Run, in_folder: Path, sst: Model) -> None:
     assert "sentences" in out
     code, _, err = run("analyze", "--data", "own.csv", "--out", "here", "--target", "positive")
     assert (code, err.count("\n")) == (2, 1)
-    assert "here holds an analysis of another target (margin, not positive)" in err
+    assert "here holds an analysis with another target (margin, not positive)" in err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from textcond.corpora.columns import FEATURES
-from textcond.corpora.files import load_file
+from textcond.corpora.files import load_file, summarize_file
 from textcond.corpora.loading import load_corpus
 from textcond.errors import CorpusError
 
@@ -58,7 +58,7 @@ def test_without_labels(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.csv", "sentence\ngood\n", r"a\.csv has no column `text`, only sentence; name the"),
-        ("a.csv", "", r"a\.csv has no column `text`, only nothing; name the column"),
+        ("a.csv", "", r"a\.csv is empty; give at least one text"),
         ("a.csv", "text,label\n", r"a\.csv has no rows; give at least one text"),
         ("a.csv", "text,label\ngood,9\n", r"a\.csv, line 2: the label is '9'; use only 0 to 4"),
         (
@@ -74,6 +74,7 @@ def test_without_labels(tmp_path: Path) -> None:
         ("a.csv", "text,label\n ,1\n", r"a\.csv, line 2: the text is empty; remove the row"),
         ("a.jsonl", '{"text": "a"}\n{"text"\n', r"a\.jsonl, line 2: not an object with `text`"),
         ("a.jsonl", '{"label": 1}\n', r"a\.jsonl, line 1: not an object with `text`"),
+        ("a.jsonl", "[1]\n", r"a\.jsonl, line 1: not an object with `text` \(it is \[1\]\); mend"),
         ("a.jsonl", '{"text": 3}\n', r"a\.jsonl, line 1: not an object with `text`"),
         ("a.doc", "good\n", r"a\.doc is none of \.csv, \.tsv, \.jsonl, \.txt; convert it"),
     ],
@@ -81,6 +82,21 @@ def test_without_labels(tmp_path: Path) -> None:
 def test_broken_files(tmp_path: Path, name: str, content: str, message: str) -> None:
     with pytest.raises(CorpusError, match=message):
         load_file(write(tmp_path, name, content))
+
+
+def test_an_ending_in_capitals(tmp_path: Path) -> None:
+    rows = load_file(write(tmp_path, "A.TSV", "text\tlabel\nA fine, good film\tpositive\n"))
+    assert rows["tokens"][0] == ["A", "fine", ",", "good", "film"]
+
+
+def test_a_field_longer_than_csv_takes_by_itself(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text\n" + "wonderful " * 19_000)
+    assert len(load_file(path)["tokens"][0]) == 19_000
+    assert summarize_file(path) == (1, 0)
+    long = write(tmp_path, "b.csv", "text\ngood\n" + "good " * 30_000)
+    for read in (load_file, summarize_file):
+        with pytest.raises(CorpusError, match=r"line 3: the text has 30,000 tokens; the limit"):
+            read(long)
 
 
 def test_no_file(tmp_path: Path) -> None:

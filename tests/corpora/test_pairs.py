@@ -105,6 +105,8 @@ def test_a_pair_that_is_there_twice_is_one(tmp_path: Path) -> None:
             r"a\.csv cannot be read \(its rows have more fields than its first line\); check",
         ),
         ("a.csv", "", r"a\.csv cannot be read \(.*\); check the file"),
+        ("a.jsonl", '{"negated": "a"}\n[1]\n', r"a\.jsonl has lines that are no objects; give one"),
+        ("a.jsonl", '{"negated": "a"}\n5\n', r"a\.jsonl has lines that are no objects; give one"),
         ("a.jsonl", '{"negated"\n', r"a\.jsonl cannot be read \(.*\); check the file"),
         ("a.txt", "not a\n", r"a\.txt holds no pairs; give a csv, tsv or jsonl file\."),
     ],

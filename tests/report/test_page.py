@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page
+from datasets import Dataset
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from textcond.analysis.corpus import CorpusConductance
 from textcond.corpora.columns import NO_LABEL, polar_dataset
@@ -231,6 +232,21 @@ def test_links_lead_somewhere(page: Page, report: Report) -> None:
     last.click()
     card = page.locator(f"#filter-{found[-1]}")
     assert card.evaluate("card => Math.abs(card.getBoundingClientRect().top) < innerHeight / 2")
+
+
+def test_a_page_without_rules(sst: Model, browser: Browser, tmp_path: Path) -> None:
+    texts = Dataset.from_dict({"text": ["a warm film", "a dull film"]})
+    analysis = CorpusConductance.compute(sst, texts, tmp_path / "few")
+    result = study(sst, analysis, *load_pairs("minimal-pairs"), held_out=(analysis, None))
+    assert (result.rules, result.check) == (None, None)
+    (tmp_path / "report.html").write_text(render(result), encoding="utf-8")
+    with browser.new_context() as context:
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto((tmp_path / "report.html").as_uri())
+        expect(page.get_by_text("there are no rules")).to_be_visible()
+        assert not wrong
 
 
 def test_a_telephone_scrolls_one_way_only(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,6 +150,7 @@ def test_odd_unicode_is_text(service: Running, text: str) -> None:
         ("/v1/models", {"name": "x", "corpus": "imdb", "seed": 10**30}, "body.seed"),
         ("/v1/models", {"name": "x", "corpus": "nowhere"}, "no corpus 'nowhere'"),
         ("/v1/analyses", {"corpus": "imdb", "split": "all"}, "body.split"),
+        ("/v1/analyses", {"corpus": "imdb", "split": "dev+dev"}, "a part stands there twice"),
         ("/v1/analyses", {"corpus": "imdb", "target": "joy"}, "`target` is 'joy'"),
         ("/v1/analyses/{}/rules", {"filters": ["x"]}, "body.filters"),
         ("/v1/analyses/{}/rules", {"filters": "exemplar"}, "`text` and `pattern` are for"),
@@ -163,6 +165,19 @@ def test_jobs_that_cannot_start(
     answer = send(service, path.format(analysis), json.dumps(body))
     problem = assert_problem(answer, 422, where)
     assert "Value error" not in problem["detail"]
+
+
+def test_options_that_there_are_not(service: Running, analysis: str) -> None:
+    for path, words in (
+        (f"/v1/analyses/{analysis}/division?threshold=1", "query.threshold: .*, only none"),
+        (
+            f"/v1/analyses/{analysis}/sentences?filter=1&side=x",
+            "query.side: .* only filter, ",
+        ),
+        ("/v1/models?page=2", "query.page: there is no such option, only limit, offset"),
+    ):
+        problem = assert_problem(service.client.get(path), 422)
+        assert re.search(words, problem["detail"]), problem
 
 
 def test_numbers_are_whole_in_either_form(service: Running) -> None:

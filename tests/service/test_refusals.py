@@ -54,8 +54,28 @@ def test_pairs_are_a_corpus_of_their_own(service: Running, analysis: str) -> Non
     body = {"pairs": "pairs", "text": "this is not good", "pattern": "not good", "draws": 2}
     job = succeed(service, submit(service, f"/v1/analyses/{analysis}/negation", body))
     assert service.client.get(job["result"]).json()["pairs"] == "pairs"
-    failed = service.finish(submit(service, "/v1/analyses", {"corpus": "pairs"}))
-    assert failed["error"]["detail"].startswith("the corpus pairs has no column `text`")
+    upload(service, "texts", 60)
+    for path, body, words in (
+        ("/v1/analyses", {"corpus": "pairs"}, "'pairs' holds pairs; give one with a column `text`"),
+        ("/v1/models", {"name": "x", "corpus": "pairs"}, "'pairs' holds pairs; give one with"),
+        (f"/v1/analyses/{analysis}/negation", {"pairs": "texts"}, "'texts' holds no pairs"),
+    ):
+        answer = service.client.post(path, json=body)
+        assert answer.status_code == 422, answer.text
+        assert words in answer.json()["detail"]
+
+
+def test_a_model_that_is_in_training(service: Running) -> None:
+    upload(service, "lessons", 60)
+    job = train(service, "coming", epochs=50, corpus="lessons")
+    assert service.client.get("/v1/models/coming").status_code == 404
+    deleted = service.client.delete("/v1/models/coming")
+    assert (deleted.status_code, deleted.json()["type"]) == (409, "urn:textcond:in-use")
+    again = service.client.post("/v1/models", json={"name": "coming", "corpus": "lessons"})
+    assert (again.status_code, again.json()["type"]) == (409, "urn:textcond:name-taken")
+    assert f"The job {job} is training a model 'coming'" in again.json()["detail"]
+    service.client.delete(f"/v1/jobs/{job}")
+    assert service.finish(job)["state"] == "cancelled"
 
 
 def test_an_analysis_of_a_model_that_is_gone(service: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,20 @@ def test_a_driver_that_is_missing(
     code, _, err = run(*command)
     assert (code, err.count("\n")) == (2, 1)
     assert "is missing): `pip install 'textcond[server]'`" in err
+
+
+def test_treebank_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTCOND_SST", "nowhere")
+    code, _, err = run("serve")
+    assert (code, err) == (2, "textcond: TEXTCOND_SST is nowhere, which is not there; mend it.\n")
+
+
+def test_keys_of_no_service(run: Run, tmp_path: Path) -> None:
+    for command in (("list",), ("revoke", "x")):
+        code, _, err = run("keys", *command, "--data", str(tmp_path / "none"))
+        assert (code, err.count("\n")) == (2, 1)
+        assert "none; give `--data` as `textcond serve` had it." in err
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

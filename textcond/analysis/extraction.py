@@ -20,7 +20,7 @@ from textcond.analysis.rules import Rule, RuleSet
 from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.gold import Gold
-from textcond.errors import AnalysisError
+from textcond.errors import AnalysisError, NoRulesError
 from textcond.model.checkpoint import Model
 
 EXAMPLES = 3
@@ -67,7 +67,7 @@ def extract_rules(
     Chvátal 1979).
 
     Of a corpus of more than `MOST_SENTENCES`, as many are read, drawn by `seed`; the rules found
-    are then measured on all of it, but for the coverage. Raises `AnalysisError` if no rule is
+    are then measured on all of it, but for the coverage. Raises `NoRulesError` if no rule is
     left, and what `collect_ngrams` does.
     """
     if support < 1:
@@ -93,7 +93,7 @@ def extract_rules(
     ]
     chosen = _cover(fit, found, negators, support)
     if not chosen:
-        raise AnalysisError(
+        raise NoRulesError(
             f"No pattern has a fidelity of {fidelity} in {support} sentences; lower one of them, "
             "or analyze more text."
         )

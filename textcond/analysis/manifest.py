@@ -42,7 +42,7 @@ def manifest_of(model: Model, quantity: Quantity, data: str) -> Manifest:
         format=_FORMAT,
         model=model.name,
         model_hash=model.hash,
-        widths=tuple(shape.width(filter) for filter in range(shape.filters)),
+        widths=tuple(shape.filter_widths),
         target=quantity.target,
         output=quantity.output,
         data=data,
@@ -66,6 +66,9 @@ def read_manifest(folder: Path) -> Manifest | None:
         ) from error
 
 
+_NAMES = {"model_hash": "model", "data": "corpus", "versions": "set of versions"}
+
+
 def is_new(out: Path, manifest: Manifest) -> bool:
     """Whether `out` is empty; raises `AnalysisError` unless it is or holds the same analysis."""
     there = read_manifest(out)
@@ -77,7 +80,7 @@ def is_new(out: Path, manifest: Manifest) -> bool:
     for field in ("model_hash", "target", "output", "data", "versions"):
         if getattr(there, field) != getattr(manifest, field):
             raise AnalysisError(
-                f"{out} holds an analysis of another {field.replace('_', ' ')} "
+                f"{out} holds an analysis with another {_NAMES.get(field, field)} "
                 f"({getattr(there, field)}, not {getattr(manifest, field)}); choose another "
                 "`--out`, or delete it."
             )

@@ -128,7 +128,7 @@ def conductances(
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]
     network = check_ready(model, rows)
-    widths = torch.tensor([network.shape.width(f) for f in range(network.shape.filters)])
+    widths = torch.tensor(network.shape.filter_widths)
     found: dict[int, Conductance] = {}
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
         values = trace.token_values

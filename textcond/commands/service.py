@@ -131,6 +131,10 @@ def _database(data: Path | None) -> Any:
     settings = _settings(data=data)
     from textcond_service.serving import prepare_tables
 
+    if not settings.database and not settings.data.is_dir():
+        raise TextcondError(
+            f"There is no folder {settings.data}; give `--data` as `textcond serve` had it."
+        )
     return prepare_tables(settings)
 
 

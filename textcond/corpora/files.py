@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,8 @@ from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
 _CHUNK = 1_000
+_LONGEST_FIELD = 100_000_000
+"""Characters; the csv module by itself takes fewer than the longest text may have."""
 _Scale = Mapping[str | None, int]
 _POLAR: _Scale = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
 _WORDS: _Scale = {"negative": 1, "neutral": 2, "positive": 3}
@@ -54,8 +56,8 @@ def summarize_file(path: Path) -> tuple[int, int]:
     """How many rows there are, and how many of them have a label; raises what `load_file` does."""
     scale, rows, labelled = _scale(path), 0, 0
     for number, text, label in _rows(path):
-        if not text.strip():
-            raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+        # A token has a character or more.
+        _check(path, number, next(tokenize_all([text])) if len(text) > MAX_TOKENS else text.split())
         rows += 1
         labelled += scale[label] != NO_LABEL
     return rows, labelled
@@ -104,13 +106,7 @@ def _examples(path: Path, scale: _Scale, *, tokenized: bool) -> Iterator[dict[st
         # A piece between blanks is one token or more.
         tokens = list(tokenize_all(texts)) if tokenized else [text.split() for text in texts]
         for (number, _, _), words in zip(chunk, tokens, strict=True):
-            if not words:
-                raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
-            if len(words) > MAX_TOKENS:
-                raise CorpusError(
-                    f"{path}, line {number}: the text has {len(words):,} tokens; the limit is "
-                    f"{MAX_TOKENS:,}. Split it."
-                )
+            _check(path, number, words)
         labels = [scale[label] for _, _, label in chunk]
         columns = (
             polar_columns(texts, tokens, labels)
@@ -123,12 +119,26 @@ def _examples(path: Path, scale: _Scale, *, tokenized: bool) -> Iterator[dict[st
             yield dict(zip(columns, values, strict=True))
 
 
-def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:
-    reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-    if "text" not in (reader.fieldnames or ()):
+def _check(path: Path, number: int, words: Sequence[str]) -> None:
+    if not words:
+        raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+    if len(words) > MAX_TOKENS:
         raise CorpusError(
-            f"{path} has no column `text`, only {', '.join(reader.fieldnames or ('nothing',))}; "
-            "name the column in the first line."
+            f"{path}, line {number}: the text has {len(words):,} tokens; the limit is "
+            f"{MAX_TOKENS:,}. Split it."
+        )
+
+
+def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.DictReader(file, delimiter=separator, strict=True)
+    if not reader.fieldnames:
+        raise CorpusError(f"{path} is empty; give at least one text.")
+    if "text" not in reader.fieldnames:
+        raise CorpusError(
+            f"{path} has no column `text`, only {', '.join(reader.fieldnames)}; name the column "
+            "in the first line."
         )
     for row in reader:
         if None in row or row["text"] is None:
@@ -145,6 +155,8 @@ def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:
             continue
         try:
             row = json.loads(line)
+            if not isinstance(row, dict):
+                raise TypeError(f"it is {line.strip():.40}")
             text, label = row["text"], row.get("label")
             if not isinstance(text, str):
                 raise TypeError("`text` is not a string")

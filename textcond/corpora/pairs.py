@@ -99,7 +99,7 @@ def has_pairs(path: Path) -> bool:
     if path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
         return False
     try:
-        columns = set(_read_table(path).columns)
+        columns = set(_read_table(path, rows=1).columns)
     except CorpusError:  # who reads it as texts tells what is wrong
         return False
     return {"negated", "unnegated"} <= columns and "text" not in columns
@@ -135,19 +135,24 @@ def read_pairs(path: Path) -> Dataset:
     return pair_dataset(list(pairs.values()))
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path, rows: int | None = None) -> pd.DataFrame:
+    """The first so many rows, or all."""
     ending = path.suffix.lower()
     try:
         if ending == ".jsonl":
-            return pd.read_json(path, lines=True, dtype=str).fillna("")
+            return pd.read_json(path, lines=True, dtype=str, nrows=rows).fillna("")
         if ending in (".csv", ".tsv"):
             separator = "\t" if ending == ".tsv" else ","
-            rows = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-            if not isinstance(rows.index, pd.RangeIndex):  # the first fields became names
+            table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, nrows=rows)
+            if not isinstance(table.index, pd.RangeIndex):  # the first fields became names
                 raise ValueError("its rows have more fields than its first line")
-            return rows
+            return table
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
+    except (TypeError, AttributeError) as error:
+        raise CorpusError(
+            f"{path} has lines that are no objects; give one object a line."
+        ) from error
     except ValueError as error:  # pandas's own errors are of this kind, and Unicode's too
         reason = " ".join(str(error).split())
         raise CorpusError(f"{path} cannot be read ({reason}); check the file.") from error

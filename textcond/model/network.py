@@ -8,6 +8,7 @@ wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -49,6 +50,11 @@ class Shape:
     def width(self, filter: int) -> int:
         """Filters are numbered width by width: 0-63 have the first width, and so on."""
         return self.widths[filter // self.filters_per_width]
+
+    @property
+    def filter_widths(self) -> list[int]:
+        """The width of every filter."""
+        return [width for width in self.widths for _ in range(self.filters_per_width)]
 
 
 class TextCNN(nn.Module):
@@ -139,7 +145,7 @@ def has_finite_weights(module: nn.Module, rows: Sequence[Sequence[int]] | None =
         used = torch.tensor(sorted(set(chain.from_iterable(rows))), dtype=torch.int64)
         weights = [table[used], *(weight for weight in weights if weight is not table)]
     # A sum keeps what is not finite, and needs no copy of the weights.
-    return all(weight.sum().isfinite() for weight in weights)
+    return math.isfinite(sum(float(weight.detach().sum()) for weight in weights))
 
 
 def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
@@ -20,6 +21,7 @@ from textcond.analysis.negation import Negation, SideOfNegation, find_negation
 from textcond.analysis.rule_check import RuleCheck, check_rules
 from textcond.analysis.rules import RuleSet
 from textcond.corpora.gold import Gold
+from textcond.errors import NoRulesError
 from textcond.model.checkpoint import Model
 from textcond.report.analyses import card_figures, causes_figures, check_figures, rules_figures
 from textcond.report.figures import causes_figure, curve_figure, division_figure, svg_of
@@ -40,7 +42,7 @@ class Study:
 
     division: Division
     negation: Negation
-    rules: RuleSet
+    rules: RuleSet | None
     check: RuleCheck | None
     """Of the rules on another corpus."""
     cards: tuple[FilterCard, ...]
@@ -69,9 +71,10 @@ def study(
 
     division = divide(analysis, seed=seed, watch=step("division of labour"))
     negation = find_negation(model, analysis, pairs, apart, seed=seed, watch=step("ablating"))
-    rules = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams"))
-    check = None
-    if held_out is not None:
+    rules, check = None, None
+    with suppress(NoRulesError):
+        rules = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams"))
+    if rules is not None and held_out is not None:
         check = check_rules(rules, model, held_out[0], gold=held_out[1])
     found = [filter for side in negation.sides for filter in side.filters.found]
     busiest = sorted(division.roles, key=lambda role: -abs(role.mean))[:BUSIEST]
@@ -91,7 +94,7 @@ def render(study: Study) -> str:
             "image": _image(division_figure(study.division)),
         },
         sides=[_side(side) for side in study.negation.sides],
-        rules=_rules(study.rules, study.check),
+        rules=study.rules and _rules(study.rules, study.check),
         cards=[_card(card) for card in study.cards],
         carded={card.filter for card in study.cards},
         meanings=[(name, MEANINGS[name]) for name in card_figures(study.cards[0])],

@@ -56,7 +56,7 @@ def run(sources: Sources) -> Outcome:
         parts = {split: sources.load("questions", split) for split in ("dev", "test")}
         tasks["questions"] = _measure(
             sources,
-            trained(sources),
+            trained(sources, sources.seed),
             {split: (list(rows["tokens"]), np.array(rows[CLASS])) for split, rows in parts.items()},
         )
     classes = [(task, name, found[name]) for task, found in tasks.items() for name in found]

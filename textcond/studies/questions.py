@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 
-from textcond.analysis.selection import ranked_by_greatest
+from textcond.analysis.selection import ranked_by_greatest, ranked_for_any
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import CLASS
 from textcond.corpora.questions import ANSWER_TYPES
@@ -45,24 +46,28 @@ RECIPE = Recipe(
     epochs=20, patience=20, batch_size=64, learning_rate=2e-3, averaging=0.99, dropout=0.5
 )
 """Chosen by the dev part: a tenth of the tables that the paper's network trains on."""
+NETWORKS = 3
+"""Whose filters differ more than the draws: the processor's rounding alone makes another one."""
 
 
 def run(sources: Sources) -> Outcome:
     """Train on the split's train part, then choose and classify within its 2,831 examples."""
     rows = sources.load("questions", "test")
-    model = trained(sources)
-    texts, classes = list(rows["tokens"]), np.array(rows[CLASS])
-    values = {measure: values_of_own_class(model, texts, measure, classes) for measure in MEASURES}
-    features = measure_filters(model, texts, "activation", target=ANSWER_TYPES[0]).numpy()
+    classes = np.array(rows[CLASS])
     check_classes(classes, ANSWER_TYPES, "test")
-    accuracies = repeat(sources, values, features, classes)
-    found = summarize(accuracies)
-    plain = summarize(repeat(sources, values, features, classes, rank=ranked_by_greatest))
-    network = {part: model.metrics[part]["accuracy"] for part in ("dev", "test")}
+    accuracies: Accuracies = defaultdict(list)
+    by_greatest: Accuracies = defaultdict(list)
+    networks: list[dict[str, float]] = []
+    for seed in range(sources.seed, sources.seed + NETWORKS):
+        model = trained(sources, seed)
+        networks.append({part: model.metrics[part]["accuracy"] for part in ("dev", "test")})
+        _select(model, sources, rows, accuracies, by_greatest)
+    found, plain = summarize(accuracies), summarize(by_greatest)
     counts = Counter(rows.features[CLASS].int2str(classes.tolist()))
     paired = _paired(accuracies)
+    shown = ", ".join(f"{network['test']:.1%}" for network in networks)
     figures: dict[str, Any] = {
-        "network": network,
+        "networks": networks,
         "classes": dict(counts),
         "accuracy": found,
         "accuracy_by_highest_mean": plain,
@@ -71,12 +76,16 @@ def run(sources: Sources) -> Outcome:
     return Outcome(
         data=f"{len(rows):,} questions of WikiTableQuestions ("
         + ", ".join(f"{counts[name]:,} {name}" for name in ANSWER_TYPES)
-        + f"), on which the network is right in {network['test']:.1%}",
+        + f"), by {NETWORKS} networks, each of its own seed, that are right in {shown}",
         findings=[_on_level(found), _on_order(found, paired)],
         figures=figures,
         tables=[
-            accuracy_table("80 % to choose and train on, 20 % to measure", found, PAPER),
-            accuracy_table("The same, by the highest mean in any class as it is", plain, {}),
+            accuracy_table(
+                "80 % to choose and train on, 20 % to measure", found, PAPER, networks=NETWORKS
+            ),
+            accuracy_table(
+                "The same, by the highest mean in any class as it is", plain, {}, networks=NETWORKS
+            ),
         ],
         notes=[
             "The types are read off the release's answers by the rules in "
@@ -92,13 +101,29 @@ def run(sources: Sources) -> Outcome:
     )
 
 
-def trained(sources: Sources) -> Model:
-    """The classifier of questions, always the same for a seed."""
+def _select(
+    model: Model,
+    sources: Sources,
+    rows: Dataset,
+    accuracies: Accuracies,
+    by_greatest: Accuracies,
+) -> None:
+    """Add what this network's filters classify, by both ways to rank them."""
+    texts, classes = list(rows["tokens"]), np.array(rows[CLASS])
+    values = {measure: values_of_own_class(model, texts, measure, classes) for measure in MEASURES}
+    features = measure_filters(model, texts, "activation", target=ANSWER_TYPES[0]).numpy()
+    for into, rank in ((accuracies, ranked_for_any), (by_greatest, ranked_by_greatest)):
+        for name, found in repeat(sources, values, features, classes, rank=rank).items():
+            into[name] += found
+
+
+def trained(sources: Sources, seed: int) -> Model:
+    """The classifier of questions, on one machine always the same for a seed."""
     with TemporaryDirectory() as folder, _one_thread():
         return build_model(
             "questions",
             "questions",
-            replace(RECIPE, seed=sources.seed),
+            replace(RECIPE, seed=seed),
             data_dir=sources.questions,
             shelf=Path(folder),
             watch=lambda progress: _tell(sources, progress),

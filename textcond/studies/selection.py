@@ -131,7 +131,11 @@ def summarize(accuracies: Accuracies) -> dict[str, Any]:
 
 
 def accuracy_table(
-    title: str, figures: Mapping[str, Any], paper: Mapping[str, Sequence[float]]
+    title: str,
+    figures: Mapping[str, Any],
+    paper: Mapping[str, Sequence[float]],
+    *,
+    networks: int = 1,
 ) -> Table:
     """Accuracy in percent, the paper's beside ours where it has one."""
     rows = []
@@ -143,7 +147,8 @@ def accuracy_table(
     sizes = [f"{size} filters" for size in SIZES]
     head = sizes if not paper else _interleave(sizes, ["paper"] * len(SIZES))
     return Table(
-        f"{title}: accuracy in percent, mean and standard deviation over {REPETITIONS} draws.",
+        f"{title}: accuracy in percent, mean and standard deviation over {REPETITIONS} draws"
+        + (f" for each of {networks} networks." if networks > 1 else "."),
         ["filters chosen by", *head],
         rows,
     )

@@ -100,12 +100,11 @@ async def delete_corpus(core: Service, _: Administrator, corpus: schemas.CorpusN
 
 
 def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = False) -> None:
-    """Raise `ProblemError` 422 unless a job can read this corpus."""
-    row = session.get(Corpus, name, with_for_update=True)
-    if row is None and name not in _known(core.settings):
-        known = ", ".join(_known(core.settings))
+    """Raise `ProblemError` 422 unless a job can read the texts of this corpus."""
+    row = _asked_for(core, session, name)
+    if row is not None and has_pairs(core.storage.corpus(row.file)):
         raise ProblemError(
-            422, "corpus", f"There is no corpus {name!r}; upload it, or take one of {known}."
+            422, "corpus", f"The corpus {name!r} holds pairs; give one with a column `text`."
         )
     if row is not None and labelled and row.labelled < LEAST_ROWS:
         raise ProblemError(
@@ -120,7 +119,24 @@ def check_pairs(core: Core, session: Session, name: str) -> None:
     """The same for pairs, of which the library has some more."""
     if name in ("minimal-pairs", "sst-negation") and core.settings.has(name):
         return
-    check_corpus(core, session, name)
+    row = _asked_for(core, session, name)
+    if row is not None and not has_pairs(core.storage.corpus(row.file)):
+        raise ProblemError(
+            422,
+            "corpus",
+            f"The corpus {name!r} holds no pairs; give one with the columns negated and unnegated.",
+        )
+
+
+def _asked_for(core: Core, session: Session, name: str) -> Corpus | None:
+    """The row of an uploaded corpus, which stays until the transaction ends; None for others."""
+    row = session.get(Corpus, name, with_for_update=True)
+    if row is None and name not in _known(core.settings):
+        known = ", ".join(_known(core.settings))
+        raise ProblemError(
+            422, "corpus", f"There is no corpus {name!r}; upload it, or take one of {known}."
+        )
+    return row
 
 
 def _is_read(session: Session, corpus: str) -> bool:

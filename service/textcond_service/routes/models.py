@@ -39,10 +39,16 @@ async def train_model(
     """Train a model on a corpus: a job."""
 
     def check(session: Session) -> None:
-        busy = session.scalar(jobs.active(kind="training", model=body.name))
-        if core.shelf.exists(body.name) or busy is not None:
+        if core.shelf.exists(body.name):
             raise ProblemError(
                 409, "name-taken", f"There is a model {body.name!r}; choose another name."
+            )
+        busy = session.scalar(jobs.active(kind="training", model=body.name))
+        if busy is not None:
+            raise ProblemError(
+                409,
+                "name-taken",
+                f"The job {busy.id} is training a model {body.name!r}; choose another name.",
             )
         for corpus in (body.corpus, body.pretrain):
             if corpus:
@@ -81,7 +87,7 @@ def _details(core: Core, name: str) -> dict[str, Any]:
         **summary,
         "outputs": list(model.outputs),
         "filters": shape.filters,
-        "widths": [shape.width(filter) for filter in range(shape.filters)],
+        "widths": shape.filter_widths,
         "words": len(model.vocabulary),
         "metrics": dict(model.metrics),
     }
@@ -89,7 +95,7 @@ def _details(core: Core, name: str) -> dict[str, Any]:
 
 def _delete(core: Core, name: str) -> None:
     with core.storage.locked(f"model-{name}") as free:
-        if not core.shelf.is_own(name):
+        if core.shelf.exists(name) and not core.shelf.is_own(name):
             raise ProblemError(
                 409, "ships", f"The model {name!r} ships with the service; it stays."
             )

@@ -88,7 +88,8 @@ def integrate(
     head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
 ) -> PathIntegrals:
     """The integrals for each text of a batch, given its filters' strengths m_f."""
-    logits = _logits(head, strengths)
+    # A text of no strength is the zero embedding.
+    baseline, logits = _logits(head, functional.pad(strengths, (0, 0, 1, 0))).tensor_split([1])
     if not logits.isfinite().all():
         raise ModelError(f"A logit overflows {logits.dtype}; use float64 or train again.")
     find = _walked if quantity.output == "logit" else integrate_plainly
@@ -96,7 +97,7 @@ def integrate(
     return PathIntegrals(
         logits=logits,
         score=quantity.score(logits),
-        baseline_score=quantity.score(_logits(head, torch.zeros_like(strengths[:1])))[0],
+        baseline_score=quantity.score(baseline)[0],
         flow=flow,
         influence=influence,
     )

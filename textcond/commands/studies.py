@@ -34,7 +34,9 @@ def study(
     out: Annotated[Path, typer.Option(help="Where RESULTS.md and results/ are written.")] = Path(
         "docs"
     ),
-    seed: Annotated[int, typer.Option(min=0, max=10**9, help="Same seed and machine, same figures.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=10**9, help="The same on one machine: same figures.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure the papers' tables and figures again, ours beside theirs."""

@@ -141,6 +141,7 @@ def test_a_cluster_that_is_lost(
         monkeypatch.setattr(cluster, "_PATIENCE", 10)
         monkeypatch.setattr(cluster, "_RESTART", 2)
         with workers_of(address) as (runner, _):
+            monkeypatch.setattr(cluster, "_PATIENCE", 2)
 
             def kill(progress: Progress) -> None:
                 if progress.done >= 200:

@@ -60,11 +60,13 @@ class Locked:
             return self.service.client.post(
                 path, data={"name": "nobody"}, files=file, headers=headers
             )
-        body = _BODIES.get(path.rsplit("/", 1)[1]) if method == "POST" else None
-        params = {"text": "a", "filter": 1} if method == "GET" else {}
+        last = path.rsplit("/", 1)[1]
+        body = _BODIES.get(last) if method == "POST" else None
+        params = _OPTIONS.get(last) if method == "GET" else None
         return self.service.client.request(method, path, json=body, params=params, headers=headers)
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {"explain": {"text": "a"}, "sentences": {"filter": 1}}
 _BODIES: dict[str, dict[str, Any]] = {
     "models": {"name": "new", "corpus": "nowhere"},
     "analyses": {"corpus": "nowhere"},

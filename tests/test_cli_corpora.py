@@ -1,4 +1,4 @@
-"""The commands about a corpus: their answers are the library's, and what they refuse."""
+"""The commands about a corpus: their answers are the library's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import srsly
 from datasets import Dataset, concatenate_datasets
 
 import textcond
-from tests.conftest import SENTENCES, Run, random_model
+from tests.conftest import Run
 from textcond.analysis.cards import make_cards
 from textcond.analysis.contrast import contrast, respond
 from textcond.analysis.corpus import CorpusConductance
@@ -74,15 +74,6 @@ def pairs(part: Path) -> Path:
     path = part.with_name("pairs.csv")
     write(path, ["negated", "unnegated", "unnegated_polarity"], rows)
     return path
-
-
-@pytest.fixture(scope="module")
-def strange(part: Path) -> Path:
-    """The analysis of a model that is not the shipped one."""
-    texts = Dataset.from_dict({"text": SENTENCES[:3]})
-    folder = part.with_name("strange")
-    CorpusConductance.compute(random_model(seed=0), texts, folder)
-    return folder
 
 
 def write(path: Path, names: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -321,110 +312,3 @@ def test_report(
     for data in (held_out.manifest.data, analysis.manifest.data, held_out.manifest.model_hash):
         assert data in page
     assert not (held_out.folder / "report.html").exists()
-
-
-# What is refused
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["analyze"], "Missing option '--out'."),
-        (["analyze", "--data", "yelp", "--out", "o"], "`data` is 'yelp'; it can be sst,"),
-        (["analyze", "--data", "none.csv", "--out", "o"], "There is no file none.csv; check"),
-        (["analyze", "--data", "PART", "--split", "dev", "--out", "o"], "part.csv has no parts;"),
-        (["analyze", "--data", "PART", "--target", "joy", "--out", "o"], "`target` is 'joy'; this"),
-        (["analyze", "--data", "PART", "--output", "odds", "--out", "o"], "`output` is 'odds'; it"),
-        (["analyze", "--data", "PART", "--model", "nosuch", "--out", "o"], "no model 'nosuch';"),
-        (["analyze", "--data", "PART", "--out", "PART"], "part.csv is not a folder; choose anot"),
-        (["analyze", "--data", "imdb", "--split", "all", "--out", "o"], "imdb has train, dev, t"),
-        (["division"], "Missing argument 'DIR'."),
-        (["division", "none"], "none holds no analysis; `textcond analyze` writes one."),
-        (["division", "PART"], "part.csv holds no analysis; `textcond analyze` writes one."),
-        (["division", "DIR", "--threshold", "-1"], "`threshold` is -1.0; it must be 0 or more."),
-        (["division", "DIR", "--threshold", "nan"], "`threshold` is nan; it must be 0 or more."),
-        (["division", "DIR", "--threshold", "1e9"], "No conductance is beyond the threshold (1e+0"),
-        (["division", "DIR", "--clusters", "0"], "`clusters` is 0; it must be from 1 to 256, the"),
-        (["division", "DIR", "--clusters", "257"], "`clusters` is 257; it must be from 1 to 256,"),
-        (["division", "DIR", "--draws", "-1"], "Invalid value for '--draws'"),
-        (["division", "DIR", "--seed", "-1"], "Invalid value for '--seed'"),
-        (["division", "DIR", "--draws", "0", "--figure", "a.gif"], "a.gif is none of .svg, .pdf,"),
-        (
-            ["division", "DIR", "--draws", "0", "--figure", "no/a.svg"],
-            "no folder no; make it, or",
-        ),
-        (["negation", "none"], "none holds no analysis; `textcond analyze` writes one."),
-        (["negation", "STRANGE", "--pairs", "minimal-pairs"], "was computed with the model 'ran"),
-        (["negation", "DIR", "--pairs", "yelp"], "`pairs` is 'yelp'; it can be sst-negation,"),
-        (["negation", "DIR", "--pairs", "none.tsv"], "There is no file none.tsv; check the path."),
-        (["negation", "DIR", "--pairs", "PART"], "part.csv has no column 'negated'; give `negat"),
-        (["negation", "DIR", "--text", "not good"], "`text` and `pattern` go together; give both"),
-        (["negation", "DIR", "--pattern", "not"], "`text` and `pattern` go together; give both"),
-        (
-            ["negation", "DIR", "--pairs", "minimal-pairs", "--text", "good", "--pattern", "not"],
-            "`pattern` 'not' is not in the text; its tokens are: good.",
-        ),
-        (["negation", "DIR", "--draws", "0"], "Invalid value for '--draws'"),
-        (["negation", "DIR", "--sentences", "0"], "Invalid value for '--sentences'"),
-        (["negation", "DIR", "--model", "nosuch"], "There is no model 'nosuch'; known are: "),
-        (["negation", "DIR", "--data-dir", "."], "There is no train.txt in .; give `--data-dir`"),
-        (["rules", "none"], "none holds no analysis; `textcond analyze` writes one."),
-        (["rules", "STRANGE", "--out", "r"], "was computed with the model 'random'"),
-        (["rules", "DIR", "--held-out", "STRANGE"], "strange was computed with the model 'random'"),
-        (["rules", "DIR", "--held-out", "none", "--out", "r"], "none holds no analysis; `textcond"),
-        (["rules", "DIR", "--format", "xml", "--out", "r"], "`format` is 'xml'; it can be json,"),
-        (["rules", "DIR", "--filters", "256"], "`filters` is [256]; give some of 0 to 255."),
-        (["rules", "DIR", "--filters", "-1"], "`filters` is [-1]; give some of 0 to 255."),
-        (["rules", "DIR", "--filters", "1,,2"], "`filters` is '1,,2'; it can be all, negation, o"),
-        (["rules", "DIR", "--filters", "most"], "`filters` is 'most'; it can be all, negation, o"),
-        (["rules", "DIR", "--share", "0"], "`share` is 0.0; it must be above 0 and at most 1."),
-        (["rules", "DIR", "--share", "nan"], "`share` is nan; it must be above 0 and at most 1."),
-        (["rules", "DIR", "--support", "0"], "`support` is 0; it must be at least 1."),
-        (["rules", "DIR", "--fidelity", "1.1"], "`fidelity` is 1.1; it must be from 0 to 1."),
-        (
-            ["rules", "DIR", "--filters", "0", "--support", "300"],
-            "No pattern has a fidelity of 0.8",
-        ),
-        (["rules", "DIR", "--filters", "negation", "--pairs", "yelp"], "`pairs` is 'yelp'; it can"),
-        (["card", "--analysis", "DIR"], "Missing argument 'FILTER'."),
-        (["card", "0"], "Missing option '--analysis'."),
-        (["card", "0", "--analysis", "none"], "none holds no analysis; `textcond analyze` writes"),
-        (["card", "0", "--analysis", "STRANGE"], "was computed with the model 'random'"),
-        (["card", "256", "--analysis", "DIR"], "`filter` is 256; the model has filters 0 to 255."),
-        (["card", "--analysis", "DIR", "--", "-1"], "`filter` is -1; the model has filters 0 to"),
-        (["card", "x", "--analysis", "DIR"], "Invalid value for 'FILTER'"),
-        (["card", "0", "--analysis", "DIR", "--top", "0"], "Invalid value for '--top'"),
-        (["report", "none"], "none holds no analysis; `textcond analyze` writes one."),
-        (["report", "STRANGE", "--pairs", "minimal-pairs"], "was computed with the model 'random'"),
-        (["report", "DIR", "--pairs", "yelp"], "`pairs` is 'yelp'; it can be sst-negation,"),
-        (
-            ["report", "DIR", "--held-out", "STRANGE"],
-            "strange was computed with the model 'random'",
-        ),
-        (["report", "DIR", "--held-out", "none"], "none holds no analysis; `textcond analyze`"),
-        (["report", "DIR", "--model", "nosuch"], "There is no model 'nosuch'; known are: "),
-    ],
-)
-def test_bad_input(
-    run: Run,
-    in_folder: Path,
-    part: Path,
-    analysis: CorpusConductance,
-    strange: Path,
-    arguments: list[str],
-    message: str,
-) -> None:
-    places = {"PART": str(part), "DIR": str(analysis.folder), "STRANGE": str(strange)}
-    before = files_beside(part)
-    code, out, err = run(*(places.get(argument, argument) for argument in arguments))
-    assert code == 2
-    assert err.startswith("textcond: ")
-    assert err.count("\n") == 1
-    assert message in err
-    assert out == ""
-    assert [*in_folder.iterdir()] == []
-    assert files_beside(part) == before
-
-
-def files_beside(path: Path) -> dict[Path, int]:
-    return {file: file.stat().st_mtime_ns for file in path.parent.rglob("*")}

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from distributed import Client, LocalCluster
 
 from tests.analysis.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
-from tests.service.running import free_port
+from tests.service.running import free_port, until
 from textcond import cluster
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.run import Progress
@@ -109,14 +108,9 @@ def test_workers_that_are_killed(model: Model, tmp_path: Path, small_shards: Non
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-def until_open(address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))).close()
-            return
-        time.sleep(0.1)
-    pytest.fail(f"nothing listens at {address}")
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("victim", ["scheduler", "worker"])
@@ -126,10 +120,11 @@ def test_a_cluster_that_is_lost(
     """What is done is kept, and the run goes on elsewhere."""
     texts = dataset_of(texts_of(2_000))
     program = Path(sys.executable).with_name("dask")
-    address = f"tcp://127.0.0.1:{free_port()}"
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
     options = ("--no-dashboard", "--host", "127.0.0.1")
     commands = {
-        "scheduler": (program, "scheduler", *options, "--port", address.rpartition(":")[2]),
+        "scheduler": (program, "scheduler", *options, "--port", str(port)),
         "worker": (program, "worker", address, "--no-nanny", "--nthreads", "1", *options),
     }
     processes = {
@@ -137,7 +132,7 @@ def test_a_cluster_that_is_lost(
         for name, command in commands.items()
     }
     try:
-        until_open(address)
+        until(lambda: is_open(port), what="the scheduler")
         monkeypatch.setattr(cluster, "_PATIENCE", 10)
         monkeypatch.setattr(cluster, "_RESTART", 2)
         with workers_of(address) as (runner, _):

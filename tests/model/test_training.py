@@ -15,13 +15,11 @@ import pytest
 import torch
 
 from textcond.errors import CorpusError, ModelError, TrainingError
-from textcond.model.batches import Examples, head_targets
 from textcond.model.building import build_model, load_corpora
 from textcond.model.checkpoint import load
-from textcond.model.evaluation import accuracies
 from textcond.model.recipe import Recipe
 from textcond.model.training import Progress
-from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
+from textcond.text.vocabulary import UNKNOWN_ID
 
 GOOD = ["good", "warm", "funny", "lovely", "clever", "fresh"]
 BAD = ["bad", "cold", "dull", "stale", "silly", "weak"]
@@ -317,36 +315,3 @@ def test_a_loss_that_explodes(corpus: str) -> None:
     ):
         build("small", corpus, recipe=Recipe(epochs=1, batch_size=8, learning_rate=1e30))
     assert not Path("models/small").exists()
-
-
-def test_batches_hold_every_text_once() -> None:
-    vocabulary = Vocabulary([f"w{n}" for n in range(50)])
-    texts = [[f"w{n}"] * (1 + n % 7) for n in range(50)]
-    targets = torch.arange(50.0)[:, None].repeat(1, 2)
-    examples = Examples.encode(texts, targets, vocabulary)
-    batches = list(examples.shuffled(8, np.random.default_rng(0)))
-    assert sorted(int(t) for _, _, targets in batches for t in targets[:, 0]) == list(range(50))
-    for ids, lengths, targets in batches:
-        assert int(lengths.max() - lengths.min()) <= 2
-        for row, length, target in zip(ids, lengths, targets[:, 0], strict=True):
-            assert row[:length].tolist() == [int(target) + 2] * int(length)
-            assert not row[length:].any()
-
-
-def test_soft_targets_keep_the_strength() -> None:
-    targets = head_targets(torch.arange(5), 0.2)
-    assert targets[:, 0].tolist() == pytest.approx([0, 0.1, 0.2, 0.8, 1])
-    assert torch.equal(targets[:, 1], targets[:, 0].flip(0))
-    assert head_targets(torch.arange(5), 0.0)[:, 0].tolist() == [0, 0, 0, 1, 1]
-
-
-def test_accuracies_by_hand() -> None:
-    logits = torch.tensor([[2.0, -1.0], [-1.0, 2.0], [0.5, 1.0], [-1.0, -1.0], [1.0, -1.0]])
-    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
-    assert accuracies(logits, targets) == {
-        "positive_accuracy": 4 / 5,
-        "negative_accuracy": 4 / 5,
-        "margin_accuracy": 2 / 3,
-        "texts": 5,
-        "polar_texts": 3,
-    }

@@ -129,9 +129,10 @@ def _run(
         try:
             future, content = _first_done(client, list(running))
         except KilledWorker as error:
+            number = {future.key: shard.number for future, shard in running.items()}[error.task]
             raise ClusterError(
-                f"{MOST_ATTEMPTS} workers died with one shard; look at their logs, most likely "
-                "for memory. What is done is kept."
+                f"{MOST_ATTEMPTS} workers died with shard {number}; look at their logs, most "
+                "likely for memory. What is done is kept."
             ) from error
         return running.pop(future), content
 

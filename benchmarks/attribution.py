@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from torch.func import jvp, vmap
 
 from benchmarks.timing import Figures, alternate, median_seconds, threads
-from textcond.attribution.conductance import conductance, trace_path
+from textcond.attribution.conductance import (
+    conductance,
+    conductance_of_ids,
+    trace_path,
+    trace_rows,
+)
 from textcond.attribution.explanation import explain
 from textcond.attribution.kernels import product
 from textcond.attribution.pieces import Head, integrate
@@ -57,8 +62,8 @@ def forward_pass(model: Model, texts: list[list[str]]) -> Figures:
                 model.network(ids, lengths)
 
     def closed(dtype: torch.dtype, *, tokens: bool) -> None:
-        for batch in batches:
-            trace = trace_path(model.network, batch, quantity, dtype)
+        traces = trace_rows(model.network, rows, quantity, dtype=dtype, batch_size=BATCH_SIZE)
+        for _, trace in traces:
             _ = trace.token_values if tokens else trace.conductance
 
     figures: Figures = {"texts": len(rows)}
@@ -143,7 +148,7 @@ def captum_layer(model: Model, texts: list[list[str]]) -> Figures:
     embedded = network.embedding(ids).detach()
     method = LayerConductance(Margin(network), network.dropout)
     ways = {
-        "closed form": lambda: trace_path(network, rows, quantity, torch.float32).conductance,
+        "closed form": lambda: conductance_of_ids(network, rows, quantity, dtype=torch.float32),
         "Captum": lambda: method.attribute(
             embedded, additional_forward_args=lengths, n_steps=STEPS
         ),

@@ -63,27 +63,3 @@ def test_no_folder_for_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None
         np.array([[2.0, -1.0]]), np.array([-1.0, 0.0]), kinks
     )
     assert kinks.tolist() == [[0.5, 2.0]]
-
-
-@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 1_000])
-def test_threads_share_everything(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    seen = np.zeros(count, int)
-
-    def work(first: int, end: int) -> None:
-        assert first % kernels.WORDS == 0
-        seen[first:end] += 1
-
-    kernels.in_threads(work, count)
-    assert (seen == 1).all()
-
-
-def test_what_a_thread_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-
-    def work(first: int, end: int) -> None:
-        if first:
-            raise MemoryError(end)
-
-    with pytest.raises(MemoryError, match="64"):
-        kernels.in_threads(work, 64)

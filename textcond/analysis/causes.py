@@ -142,11 +142,9 @@ class _Pooled:
     def of(cls, model: Model, texts: Sequence[Sequence[str]], quantity: Quantity) -> _Pooled:
         rows = encode_rows(model, texts)
         head = Head.of(model.network, torch.float64)
-        outputs = torch.zeros(len(rows), model.network.shape.filters, dtype=torch.float64)
         batches = trace_rows(model.network, rows, quantity, dtype=torch.float64, batch_size=256)
-        for batch, trace in batches:
-            outputs[batch] = functional.relu(trace.windows.strengths + head.filter_bias)
-        return cls(head, quantity, outputs)
+        strengths = torch.cat([trace.windows.strengths for _, trace in batches])
+        return cls(head, quantity, functional.relu(strengths + head.filter_bias))
 
     @torch.no_grad()
     def scores(self, ablated: Sequence[int]) -> Float[np.ndarray, " texts"]:

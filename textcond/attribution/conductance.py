@@ -16,15 +16,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from textcond.attribution.batches import in_batches
 from textcond.attribution.inputs import Text, check_ready, encode, encode_all, tokens_of
 from textcond.attribution.pieces import Head, PathIntegrals, integrate
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.attribution.windows import Windows, token_values, winning_windows, words_of
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN
-
-_MOST_PADDED_TOKENS = 32_768
-"""Of one batch: some 150 MB of window scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def conductances(
     rows = [encode(model, words) for words in tokens]
     network = check_ready(model, rows)
     widths = torch.tensor(network.shape.filter_widths)
-    found: dict[int, Conductance] = {}
+    found: list[Conductance] = []
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
         values = trace.token_values
         lengths = torch.tensor([len(rows[row]) for row in batch])
@@ -137,17 +135,19 @@ def conductances(
         ends = torch.minimum(starts + widths, lengths[:, None])
         windows = zip(starts.clamp(min=0).tolist(), ends.tolist(), strict=True)
         for place, (row, (first, last)) in enumerate(zip(batch, windows, strict=True)):
-            found[row] = Conductance(
-                tokens=tokens[row],
-                unknown=tuple(model.vocabulary.unknown(tokens[row])),
-                values=values[place],
-                windows=tuple(zip(first, last, strict=True)),
-                quantity=quantity,
-                logits=trace.integrals.logits[place],
-                score=float(trace.integrals.score[place]),
-                baseline_score=float(trace.integrals.baseline_score),
+            found.append(
+                Conductance(
+                    tokens=tokens[row],
+                    unknown=tuple(model.vocabulary.unknown(tokens[row])),
+                    values=values[place],
+                    windows=tuple(zip(first, last, strict=True)),
+                    quantity=quantity,
+                    logits=trace.integrals.logits[place],
+                    score=float(trace.integrals.score[place]),
+                    baseline_score=float(trace.integrals.baseline_score),
+                )
             )
-    return [found[row] for row in range(len(rows))]
+    return found
 
 
 def filter_conductance(
@@ -180,18 +180,16 @@ def conductance_of_ids(
 
     A text of unknown words alone is the baseline itself: all its conductance is 0.
     """
-    order, values, starts, scores = [], [], [], []
-    for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
-        order += batch
+    values, starts, scores = [], [], []
+    for _, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
         values.append(trace.conductance)
         starts.append(trace.windows.starts)
         scores.append(trace.integrals.score)
-    back = torch.tensor(order).argsort()
     return FilterConductance(
-        values=torch.cat(values)[back],
-        starts=torch.cat(starts)[back],
+        values=torch.cat(values),
+        starts=torch.cat(starts),
         quantity=quantity,
-        scores=torch.cat(scores)[back],
+        scores=torch.cat(scores),
         baseline_score=float(trace.integrals.baseline_score),
     )
 
@@ -211,7 +209,7 @@ class Trace:
     def token_values(self) -> tuple[Float[Tensor, "_tokens filters"], ...]:
         """The filter × token matrix of each text."""
         values = token_values(self.windows, self.integrals.flow)
-        return tuple(torch.split(values, np.diff(self.windows.words.edges).tolist()))
+        return tuple(torch.split(values, np.diff(self.windows.edges).tolist()))
 
 
 @torch.no_grad()
@@ -233,25 +231,10 @@ def trace_rows(
     *,
     dtype: torch.dtype,
     batch_size: int,
-) -> Iterator[tuple[list[int], Trace]]:
-    """Texts as ids, in batches of like length; each batch with the numbers of its rows.
+) -> Iterator[tuple[range, Trace]]:
+    """Texts as ids, in order and in batches; each batch with the numbers of its rows."""
 
-    A batch holds `batch_size` texts, fewer if they are long.
-    """
-    for batch in like_length(rows, batch_size):
-        yield batch, trace_path(network, [rows[row] for row in batch], quantity, dtype)
+    def trace(some: Sequence[list[int]]) -> Trace:
+        return trace_path(network, some, quantity, dtype)
 
-
-def like_length(rows: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
-    """The numbers of texts of rising length, as many at a time as size and padding allow."""
-    lengths = [len(row) for row in rows]
-    batch: list[int] = []
-    for row in sorted(range(len(rows)), key=lengths.__getitem__):
-        if batch and (
-            len(batch) == batch_size or (len(batch) + 1) * lengths[row] > _MOST_PADDED_TOKENS
-        ):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    return in_batches(rows, batch_size, trace)

@@ -1,61 +1,34 @@
 """The loops that take the time, compiled: over words, windows, and the pieces of a path.
 
 `windows.py` and `pieces.py` say what they compute. They take one word or text after another, with
-the same bits whatever stands beside it, and release Python's lock for `in_threads`. Around them
-is numpy and not torch, whose threads hold their cores for milliseconds after their work.
+the same bits whatever stands beside it, and release Python's lock for the threads of `batches.py`.
+Around them is numpy and not torch, whose threads hold their cores for milliseconds after their
+work.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import partial
 from typing import no_type_check
 
 import numpy as np
-import torch
 from numba import njit
 
 WORDS = 4
 """Words come in blocks of so many."""
-LANES = 8
-"""Hidden units come in blocks of so many, which compilers turn into vectors."""
-
-_LEAST = 16
-"""Texts or words for which another thread is worth its start; a multiple of `WORDS`."""
-
-
-def in_threads(work: Callable[[int, int], None], count: int) -> None:
-    """Call `work(first, end)` for all of so many, in as many threads as torch takes."""
-    blocks = count // _LEAST
-    parts = max(min(torch.get_num_threads(), blocks), 1)
-    bounds = [blocks * part // parts * _LEAST for part in range(parts)] + [count]
-    if parts == 1:
-        work(0, count)
-        return
-    pool = _pool(parts - 1, os.getpid())
-    others = [pool.submit(work, *bounds[at : at + 2]) for at in range(1, parts)]
-    try:
-        work(*bounds[:2])
-    finally:
-        wait(others)
-    for other in others:
-        other.result()  # raises what it raised
-
-
-@cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Kept, since a thread's start takes as long as its work; of this process, after a fork too."""
-    return ThreadPoolExecutor(threads)
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compiled at the first call, and kept beside this file or in the user's cache folder."""
+    """Compiled at the first call, and kept beside this file or in the user's cache folder.
+
+    A division is numpy's, since one that can raise keeps a loop from becoming vectors.
+    """
+    compiler = partial(njit, nogil=True, fastmath={"contract"}, error_model="numpy")
     try:
-        return njit(cache=True, nogil=True, fastmath={"contract"})(function)
+        return compiler(cache=True)(function)
     except RuntimeError:  # neither can be written to: every process compiles for itself
-        return njit(nogil=True, fastmath={"contract"})(function)
+        return compiler()(function)
 
 
 @compiled
@@ -88,69 +61,86 @@ def fill_table(embedded, weights, table):
 def product(embedded: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """`fill_table` into a new table."""
     table = np.empty((len(embedded), weights.shape[1]), weights.dtype)
-
-    def work(first: int, end: int) -> None:
-        fill_table(embedded[first:end], weights, table[first:end])
-
-    in_threads(work, len(embedded))
+    fill_table(embedded, weights, table)
     return table
 
 
 @compiled
 @no_type_check
-def find_winners(places, edges, table, strengths, starts):
+def find_winners(places, edges, table, strengths, starts, given):
     """The strongest window of filters of one width in each text, the first one of equals.
 
     `places` (all_tokens): each token's row in `table` (words, width, filters), which holds what
     the word gives to the filters at each position. Text i has the tokens edges[i]:edges[i + 1].
-    Writes `strengths` and `starts` (texts, filters).
+    Writes `strengths` and `starts` (texts, filters), and what the window's words give: `given`
+    (texts, width, filters).
     """
     _, width, filters = table.shape
-    score = np.empty(filters, table.dtype)
+    score, at = np.empty(filters, table.dtype), np.empty(filters, np.int32)
     for text in range(len(edges) - 1):
-        length = edges[text + 1] - edges[text]
-        best, at = strengths[text], starts[text]
+        first, length = edges[text], edges[text + 1] - edges[text]
+        best = strengths[text]
         best[:] = -np.inf
         for start in range(1 - width, length):
             score[:] = 0
             for token in range(max(start, 0), min(start + width, length)):
-                given = table[places[edges[text] + token], token - start]
+                scores = table[places[first + token], token - start]
                 for filter in range(filters):
-                    score[filter] += given[filter]
+                    score[filter] += scores[filter]
+            here = np.int32(start)  # as short as a score, for vectors
             for filter in range(filters):
-                better = score[filter] > best[filter]
-                at[filter] = start if better else at[filter]
-                best[filter] = score[filter] if better else best[filter]
+                at[filter] = here if score[filter] > best[filter] else at[filter]
+                best[filter] = max(score[filter], best[filter])
+        starts[text] = at
+        for position in range(width):
+            for filter in range(filters):
+                token = at[filter] + position
+                inside = 0 <= token < length
+                given[text, position, filter] = (
+                    table[places[first + token], position, filter] if inside else 0
+                )
 
 
 @compiled
 @no_type_check
-def share_out(places, edges, table, starts, flow, values):
+def share_out(edges, given, starts, flow, values):
     """What each token gives to each filter, times the filter's flow: `values` (tokens, filters).
 
-    The other arguments are those of `find_winners`; `values` starts as zeros.
+    The other arguments are those of `find_winners`.
     """
-    _, width, filters = table.shape
+    _, width, filters = given.shape
     for text in range(len(edges) - 1):
         first, end = edges[text], edges[text + 1]
-        for filter in range(filters):
-            start = first + starts[text, filter]
-            for token in range(max(start, first), min(start + width, end)):
-                given = table[places[token], token - start, filter]
-                values[token, filter] = given * flow[text, filter]
+        for token in range(first, end):
+            values[token] = 0
+        for position in range(width):
+            for filter in range(filters):
+                token = first + starts[text, filter] + position
+                if first <= token < end:
+                    values[token, filter] = given[text, position, filter] * flow[text, filter]
 
 
 @compiled
 @no_type_check
-def hidden_units(strengths, bias, weight, hidden_bias, units):
-    """The hidden units of each text before their ReLU: `units` (texts, hidden)."""
+def outputs(strengths, bias, weight, hidden_bias, output_weight, output_bias, logits):
+    """The layers above the filters: `logits` (texts, outputs).
+
+    `weight` (filters, hidden), `hidden_bias` and `output_weight` (outputs, hidden) are those of
+    `walk`.
+    """
+    units = np.empty_like(hidden_bias)
     for text in range(len(strengths)):
-        units[text] = hidden_bias
+        units[:] = hidden_bias
         for filter in range(len(bias)):
             pooled = bias[filter] + strengths[text, filter]
             if pooled > 0:
-                for unit in range(units.shape[1]):
-                    units[text, unit] += pooled * weight[filter, unit]
+                for unit in range(len(units)):
+                    units[unit] += pooled * weight[filter, unit]
+        for output in range(len(output_bias)):
+            logit = output_bias[output]
+            for unit in range(len(units)):
+                logit += max(units[unit], 0.0) * output_weight[output, unit]
+            logits[text, output] = logit
 
 
 @compiled
@@ -168,13 +158,12 @@ def find_kinks(strengths, bias, kinks):
 
 @compiled
 @no_type_check
-def walk(strengths, bias, kinks, order, weight, rated, hidden_bias, flow, influence):
+def walk(strengths, bias, weight, hidden_bias, rated, kinks, order, flow, influence):
     """∫ ∂score/∂h_f along each text's path, where the filter is on (`flow`) and all along.
 
-    `kinks` is what `find_kinks` gives and `order` sorts it. `weight` (filters, hidden) and `rated`,
-    the same times ∂score/∂u, are padded with zeros to whole blocks of `LANES`, and so is
-    `hidden_bias`. Between two kinks every unit is u(α) = at_zero + α slope,
-    and above zero on a share of the piece. Writes `flow` and `influence` (texts, filters).
+    `kinks` is what `find_kinks` gives and `order` sorts it; `rated` is `weight` (filters, hidden)
+    times ∂score/∂u. Between two kinks every unit is u(α) = at_zero + α slope, and above zero on a
+    share of the piece. Writes `flow` and `influence` (texts, filters).
     """
     filters, hidden = weight.shape
     at_zero, slope, low = np.empty(hidden), np.empty(hidden), np.empty(hidden)
@@ -190,38 +179,34 @@ def walk(strengths, bias, kinks, order, weight, rated, hidden_bias, flow, influe
         total[:] = 0
         for filter in range(filters):
             if bias[filter] > 0:
-                for block in range(0, hidden, LANES):
-                    for unit in range(block, block + LANES):
-                        slope[unit] += strength[filter] * weight[filter, unit]
+                for unit in range(hidden):
+                    slope[unit] += strength[filter] * weight[filter, unit]
         edge = 0.0
         for place in range(filters + 1):
             filter = order[text, place] if place < filters else -1
             switches = filter >= 0 and kinks[text, filter] <= 1
             end = kinks[text, filter] if switches else 1.0
-            for block in range(0, hidden, LANES):
-                for unit in range(block, block + LANES):
-                    high = at_zero[unit] + end * slope[unit]
-                    above = max(low[unit], 0.0) + max(high, 0.0)
-                    # The least number keeps a unit that stays at zero from 0 / 0.
-                    above /= abs(low[unit]) + abs(high) + 2.3e-308
-                    total[unit] += above * (end - edge)
-                    low[unit] = high
+            for unit in range(hidden):
+                high = at_zero[unit] + end * slope[unit]
+                above = max(low[unit], 0.0) + max(high, 0.0)
+                # The least number keeps a unit that stays at zero from 0 / 0.
+                above /= abs(low[unit]) + abs(high) + 2.3e-308
+                total[unit] += above * (end - edge)
+                low[unit] = high
             edge = end
             if not switches:
                 break
             change = -1.0 if bias[filter] > 0 else 1.0
             before = 0.0
-            for block in range(0, hidden, LANES):
-                for unit in range(block, block + LANES):
-                    before += total[unit] * rated[filter, unit]
-                    at_zero[unit] += change * bias[filter] * weight[filter, unit]
-                    slope[unit] += change * strength[filter] * weight[filter, unit]
+            for unit in range(hidden):
+                before += total[unit] * rated[filter, unit]
+                at_zero[unit] += change * bias[filter] * weight[filter, unit]
+                slope[unit] += change * strength[filter] * weight[filter, unit]
             flow[text, filter] = before
         for filter in range(filters):
             whole = 0.0
-            for block in range(0, hidden, LANES):
-                for unit in range(block, block + LANES):
-                    whole += total[unit] * rated[filter, unit]
+            for unit in range(hidden):
+                whole += total[unit] * rated[filter, unit]
             influence[text, filter] = whole
             if kinks[text, filter] > 1:
                 flow[text, filter] = whole if bias[filter] > 0 else 0.0

@@ -42,14 +42,9 @@ def measure_filters(
     quantity = quantity_of(model, target, output)
     rows = encode_all(model, texts)
     head = Head.of(model.network, dtype)
-    order, values = [], []
+    traces = trace_rows(model.network, rows, quantity, dtype=dtype, batch_size=batch_size)
     with torch.no_grad():
-        for batch, trace in trace_rows(
-            model.network, rows, quantity, dtype=dtype, batch_size=batch_size
-        ):
-            order += batch
-            values.append(_MEASURES[measure](head, trace, quantity))
-    return torch.cat(values)[torch.tensor(order).argsort()]
+        return torch.cat([_MEASURES[measure](head, trace, quantity) for _, trace in traces])
 
 
 def integrated_gradients(

@@ -13,6 +13,7 @@ loop, take the same sums as tensors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.attribution.kernels import LANES, find_kinks, hidden_units, in_threads, walk
+from textcond.attribution.kernels import find_kinks, outputs, walk
 from textcond.attribution.quantity import Quantity
 from textcond.errors import ModelError
 from textcond.model.network import TextCNN
@@ -88,12 +89,19 @@ def integrate(
     head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
 ) -> PathIntegrals:
     """The integrals for each text of a batch, given its filters' strengths m_f."""
-    # A text of no strength is the zero embedding.
-    baseline, logits = _logits(head, functional.pad(strengths, (0, 0, 1, 0))).tensor_split([1])
+    exact = np.zeros((1 + len(strengths), strengths.shape[1]))
+    exact[1:] = strengths.numpy()  # a text of no strength is the zero embedding
+    layers = _Layers.of(head)
+    found = np.empty((len(exact), len(head.output_bias)))
+    outputs(exact, *layers, found)
+    baseline, logits = torch.from_numpy(found).to(strengths.dtype).split([1, len(strengths)])
     if not logits.isfinite().all():
         raise ModelError(f"A logit overflows {logits.dtype}; use float64 or train again.")
-    find = _walked if quantity.output == "logit" else integrate_plainly
-    flow, influence = find(head, strengths, quantity)
+    if quantity.output == "logit":
+        parts = _walked(layers, exact[1:], quantity)
+        flow, influence = (torch.from_numpy(part).to(strengths.dtype) for part in parts)
+    else:
+        flow, influence = integrate_plainly(head, strengths, quantity)
     return PathIntegrals(
         logits=logits,
         score=quantity.score(logits),
@@ -103,49 +111,36 @@ def integrate(
     )
 
 
-def _logits(
-    head: Head, strengths: Float[Tensor, "batch filters"]
-) -> Float[Tensor, "batch outputs"]:
-    """What `Head` gives for texts of these strengths, one after another."""
-    bias, weight, hidden_bias, output_weight, output_bias = (
-        part.double().numpy()
-        for part in (
+class _Layers(NamedTuple):
+    """A head as the compiled loops take it, in float64."""
+
+    bias: Float[np.ndarray, " filters"]
+    weight: Float[np.ndarray, "filters hidden"]
+    hidden_bias: Float[np.ndarray, " hidden"]
+    output_weight: Float[np.ndarray, "outputs hidden"]
+    output_bias: Float[np.ndarray, " outputs"]
+
+    @classmethod
+    def of(cls, head: Head) -> _Layers:
+        parts = (
             head.filter_bias,
-            head.hidden_weight.T.contiguous(),
+            head.hidden_weight.T,
             head.hidden_bias,
             head.output_weight,
             head.output_bias,
         )
-    )
-    units = np.empty((len(strengths), len(hidden_bias)))
-    hidden_units(strengths.numpy().astype(np.float64), bias, weight, hidden_bias, units)
-    logits = units.clip(0) @ output_weight.T + output_bias
-    return torch.from_numpy(logits).to(strengths.dtype)
+        return cls(*(np.array(part.numpy(), np.float64, order="C") for part in parts))
 
 
 def _walked(
-    head: Head, strengths: Float[Tensor, "batch filters"], quantity: Quantity
-) -> tuple[Float[Tensor, "batch filters"], Float[Tensor, "batch filters"]]:
+    layers: _Layers, strengths: Float[np.ndarray, "batch filters"], quantity: Quantity
+) -> tuple[Float[np.ndarray, "batch filters"], Float[np.ndarray, "batch filters"]]:
     """`integrate_plainly` for logits, one text after another."""
-    bias = head.filter_bias.double().numpy()
-    exact = strengths.numpy().astype(np.float64)
-    kinks, flow, influence = (np.empty_like(exact) for _ in range(3))
-    rates = strengths.new_tensor(quantity.weights) @ head.output_weight
-    padding = (0, -len(rates) % LANES)
-    by_unit = [
-        functional.pad(values.double(), padding).contiguous().numpy()
-        for values in (head.hidden_weight.T, head.hidden_weight.T * rates, head.hidden_bias)
-    ]
-
-    def work(first: int, end: int) -> None:
-        part = slice(first, end)
-        find_kinks(exact[part], bias, kinks[part])
-        order = kinks[part].argsort(axis=1)
-        walk(exact[part], bias, kinks[part], order, *by_unit, flow[part], influence[part])
-
-    in_threads(work, len(exact))
-    kind = strengths.numpy().dtype
-    return torch.from_numpy(flow.astype(kind)), torch.from_numpy(influence.astype(kind))
+    kinks, flow, influence = (np.empty_like(strengths) for _ in range(3))
+    find_kinks(strengths, layers.bias, kinks)
+    rated = layers.weight * (np.array(quantity.weights) @ layers.output_weight)
+    walk(strengths, *layers[:3], rated, kinks, kinks.argsort(axis=1), flow, influence)
+    return flow, influence
 
 
 def integrate_plainly(

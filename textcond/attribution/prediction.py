@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.attribution.conductance import like_length
+from textcond.attribution.batches import in_batches
 from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
 from textcond.attribution.pieces import Head
 from textcond.attribution.windows import winning_windows, words_of
@@ -74,15 +74,16 @@ def predict(model: Model, texts: Sequence[Text], *, batch_size: int = 256) -> li
     ]
 
 
-@torch.no_grad()
 def logits_of_ids(
     network: TextCNN, rows: Sequence[list[int]], *, batch_size: int = 256
 ) -> Float[Tensor, "texts outputs"]:
     """The logits of texts that are ids already, one or more each, in float64."""
-    head = Head.of(network, torch.float64)
-    logits = torch.zeros(len(rows), network.shape.outputs, dtype=torch.float64)
-    for batch in like_length(rows, batch_size):
-        words = words_of([rows[row] for row in batch])
-        strengths = winning_windows(network, words, torch.float64).strengths
-        logits[batch] = head.logits(head.units(functional.relu(strengths + head.filter_bias)))
-    return logits
+
+    @torch.no_grad()
+    def work(some: Sequence[list[int]]) -> Float[Tensor, "batch outputs"]:
+        head = Head.of(network, torch.float64)
+        strengths = winning_windows(network, words_of(some), torch.float64).strengths
+        return head.logits(head.units(functional.relu(strengths + head.filter_bias)))
+
+    found = [logits for _, logits in in_batches(rows, batch_size, work)]
+    return torch.cat(found) if found else torch.zeros(0, network.shape.outputs, dtype=torch.float64)

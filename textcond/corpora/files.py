@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from datasets import Dataset, Features, IterableDataset
+from datasets import Dataset, IterableDataset
 
 from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns, polar_columns
 from textcond.errors import CorpusError
@@ -43,13 +43,10 @@ def stream_file(path: Path) -> IterableDataset:
     """The rows as they are asked for; of the whole file only the labels are read before.
 
     They have no `tokens` yet: whoever analyzes them makes these, maybe in several processes.
+    Nor have they declared types, by which `datasets` would convert every value by itself.
     """
     arguments = {"path": path, "scale": _scale(path), "tokenized": False}
-    features = Features({name: kind for name, kind in FEATURES.items() if name != "tokens"})
-    return cast(
-        IterableDataset,
-        IterableDataset.from_generator(_examples, features=features, gen_kwargs=arguments),
-    )
+    return cast(IterableDataset, IterableDataset.from_generator(_examples, gen_kwargs=arguments))
 
 
 def summarize_file(path: Path) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from dataclasses import replace
 from functools import partial
 
@@ -110,7 +111,9 @@ def limits(model: Model, texts: list[list[str]]) -> Figures:
                 "forward pass": lambda: [network(*pad(batch)) for batch in batches],
                 "distinct words": lambda: [words_of(batch) for batch in batches],
                 "table of words": lambda: [
-                    list(word_scores(network, some, torch.float32)) for some in words
+                    # None is kept, as in what follows.
+                    deque(word_scores(network, some, torch.float32), maxlen=0)
+                    for some in words
                 ],
                 "table and windows": lambda: [
                     winning_windows(network, some, torch.float32) for some in words

@@ -25,6 +25,7 @@ from distributed import (
     get_worker,
     wait,
 )
+from distributed.core import Status
 
 from textcond.analysis.shards import Computed, Runner, Shard, compute
 from textcond.attribution.quantity import Quantity
@@ -65,7 +66,7 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
         if scheduler is None:
             with (
                 LocalCluster(
-                    n_workers=workers,
+                    n_workers=0,  # they start below, where Ctrl-C and a failure find a cluster
                     threads_per_worker=1,
                     silence_logs=logging.CRITICAL,  # a worker that dies is no error here
                     dashboard_address="127.0.0.1:0",
@@ -74,6 +75,7 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
                 ) as cluster,
                 Client(cluster) as client,
             ):
+                _start(cluster, client, workers)
                 yield partial(_run, client), client.dashboard_link
             return
         try:
@@ -86,6 +88,20 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
             ) from error
         with client:
             yield partial(_run, client), client.dashboard_link
+
+
+def _start(cluster: LocalCluster, client: Client, workers: int) -> None:
+    cluster.scale(workers)
+    for _ in range(_RESTART):
+        with suppress(TimeoutError):
+            client.wait_for_workers(workers, timeout=1)
+            return
+        if any(worker.status == Status.failed for worker in cluster.workers.values()):
+            break
+    raise ClusterError(
+        f"The workers ({workers}) did not start: one died, or took more than {_RESTART} s. Give "
+        "the same command again, or fewer of them in `workers`."
+    )
 
 
 def dask_setup(_: Worker) -> None:

@@ -166,6 +166,33 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
             pass
 
 
+def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a warm film\n" * 100)
+    command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "textcond", *command],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    children = Path(f"/proc/{process.pid}/task")
+    started: list[int] = []
+
+    def spawned() -> bool:
+        found = " ".join(path.read_text() for path in children.glob("*/children"))
+        command = {pid: Path(f"/proc/{pid}/cmdline") for pid in found.split()}
+        started.extend(int(pid) for pid in command if b"spawn_main" in command[pid].read_bytes())
+        return bool(started)
+
+    until(spawned, what="a worker", every=0.01)
+    os.kill(started[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.splitlines()[-1].startswith("textcond: The workers (1) did not start: one died")
+    assert "Traceback" not in err
+
+
 def test_the_command(run: Run, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("a warm film\na dull film\n" * 600)
     command = ["analyze", "--data", str(tmp_path / "texts.txt"), "--out"]

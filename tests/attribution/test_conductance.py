@@ -13,7 +13,13 @@ from torch import nn
 import textcond
 from tests.attribution.cases import MODELS, QUANTITIES, SOFTMAX_MODELS, TEXTS
 from tests.conftest import random_model
-from textcond.attribution.conductance import conductance, filter_conductance, trace_path
+from textcond.attribution.conductance import (
+    conductance,
+    conductances,
+    filter_conductance,
+    trace_path,
+)
+from textcond.attribution.explanation import explain_all
 from textcond.attribution.measures import integrated_gradients
 from textcond.attribution.prediction import predict
 from textcond.attribution.quantity import quantity_of
@@ -169,8 +175,9 @@ def test_a_steep_softmax(size: float) -> None:
 
 
 def test_refuses_one_string_for_many_texts() -> None:
-    with pytest.raises(ValueError, match="`texts` is one string; give a list of texts"):
-        filter_conductance(random_model(0), "w1")
+    for call in (filter_conductance, conductances, explain_all, predict):
+        with pytest.raises(ValueError, match="`texts` is one string; give a list of texts"):
+            call(random_model(0), "w1")
 
 
 def test_refuses_a_baseline_that_is_not_zero() -> None:

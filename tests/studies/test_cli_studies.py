@@ -55,7 +55,9 @@ def test_without_the_treebank_it_says_where_to_get_it(run: Run, in_folder: Path)
     assert err.count("\n") == 1
     assert err.startswith("flip: The treebank is not here, so this is about rotten-tomatoes;")
     assert "`--data-dir`" in err
-    assert "sentences of rotten-tomatoes test" in (in_folder / "found" / "RESULTS.md").read_text()
+    document = (in_folder / "found" / "RESULTS.md").read_text()
+    assert "| [flip](#flip) on rotten-tomatoes |" in document
+    assert "sentences of rotten-tomatoes test" in document
 
 
 def test_bad_arguments(run: Run, in_folder: Path) -> None:

@@ -17,7 +17,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from textcond.attribution.batches import in_batches
-from textcond.attribution.inputs import Text, check_ready, encode, encode_all, tokens_of
+from textcond.attribution.inputs import (
+    Text,
+    check_are_many,
+    check_ready,
+    encode,
+    encode_all,
+    tokens_of,
+)
 from textcond.attribution.pieces import Head, PathIntegrals, integrate
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.attribution.windows import Windows, token_values, winning_windows, words_of
@@ -122,6 +129,7 @@ def conductances(
     batch_size: int = 64,
 ) -> list[Conductance]:
     """`conductance` of each of many texts, some at a time; all of it is held."""
+    check_are_many(texts)
     quantity = quantity_of(model, target, output)
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from textcond.attribution.conductance import Conductance, conductances
-from textcond.attribution.inputs import Text, tokens_of
+from textcond.attribution.inputs import Text, check_are_many, tokens_of
 from textcond.attribution.prediction import Prediction, predict
 from textcond.attribution.quantity import MARGIN
 from textcond.errors import PatternError, TextError
@@ -119,6 +119,7 @@ def explain_all(
 
     The margin of a classifier is between the class that it calls a text and the next likely one.
     """
+    check_are_many(texts)
     targets = [target] * len(texts)
     if target == MARGIN and model.softmax:
         targets = [one.margin for one in predict(model, texts)]

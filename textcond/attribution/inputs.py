@@ -41,13 +41,18 @@ def encode(model: Model, tokens: Sequence[str]) -> list[int]:
 
 def encode_all(model: Model, texts: Sequence[Text]) -> list[list[int]]:
     """Ids of each text; raises what `encode` and `check_ready` do, and for no texts at all."""
-    if isinstance(texts, str):
-        raise ValueError("`texts` is one string; give a list of texts.")
+    check_are_many(texts)
     if not texts:
         raise TextError("`texts` is empty; give at least one text.")
     rows = [encode(model, tokens_of(text)) for text in texts]
     check_ready(model, rows)
     return rows
+
+
+def check_are_many(texts: Sequence[Text]) -> None:
+    """Raise `ValueError` for one string, whose letters would be taken for texts."""
+    if isinstance(texts, str):
+        raise ValueError("`texts` is one string; give a list of texts.")
 
 
 def check_ready(model: Model, rows: Sequence[Sequence[int]] | None = None) -> TextCNN:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.attribution.batches import in_batches
-from textcond.attribution.inputs import Text, check_ready, encode, tokens_of
+from textcond.attribution.inputs import Text, check_are_many, check_ready, encode, tokens_of
 from textcond.attribution.pieces import Head
 from textcond.attribution.windows import winning_windows, words_of
 from textcond.model.checkpoint import Model
@@ -65,6 +65,7 @@ class Prediction:
 
 def predict(model: Model, texts: Sequence[Text], *, batch_size: int = 256) -> list[Prediction]:
     """What the model says of each text; raises what `conductance` does about texts and model."""
+    check_are_many(texts)
     tokens = [tokens_of(text) for text in texts]
     rows = [encode(model, words) for words in tokens]
     logits = logits_of_ids(check_ready(model, rows), rows, batch_size=batch_size)

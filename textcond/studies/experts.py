@@ -68,9 +68,9 @@ def run(sources: Sources) -> Outcome:
         notes=[
             "An expert is called better if its recall on the class is higher than the whole "
             "network's and its precision no more than a point lower; “matches” asks for as high a "
-            "recall. Influence is L18's, the mean slope of the class's logit by a filter over the "
-            "texts of the class, along the path; conductance takes how far the filter moves as "
-            "well.",
+            "recall, at such a precision too. Influence is L18's, the mean slope of the class's "
+            "logit by a filter over the texts of the class, along the path; conductance takes how "
+            "far the filter moves as well.",
             *notes,
         ],
         pictures={"experts": _picture(classes)},
@@ -204,9 +204,9 @@ def _findings(classes: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[Fin
         Finding(
             "A tiny share of the units matches the whole network's recall",
             "as few as 1 %",
-            f"{', '.join(smallest)} of {filters} filters match it on dev, and {sum(holds)} of "
-            f"these {number} on test too; with a quarter of the filters F1 on test is lower by "
-            f"{np.median(lost):.3f} in the median class",
+            f"by internal influence {', '.join(smallest)} of {filters} filters match it on dev, "
+            f"and {sum(holds)} of these {number} on test too; with a quarter of the filters F1 on "
+            f"test is lower by {np.median(lost):.3f} in the median class",
             verdict_of(
                 min(sizes["internal_influence"]) <= filters / 100
                 and medians["internal_influence"] <= filters / 20

@@ -60,7 +60,7 @@ def run(sources: Sources) -> Outcome:
         "which the model calls right",
         findings=[
             Finding(
-                "Conductance's words are more comprehensive and more sufficient than those of "
+                "How comprehensive and sufficient conductance's words are, beside those of "
                 "gradient × input and of chance",
                 "not tried",
                 f"comprehensiveness {ours.comprehensiveness_aopc:.3f} against "

@@ -84,8 +84,9 @@ def run(sources: Sources) -> Outcome:
         notes=[
             "Activation has no sign, so its order is the same for either prediction. “Never” are "
             "the sentences that no step of the order calls otherwise; in the averages they count "
-            f"as all filters, which medians do not mind. With all filters gone {same:,} sentences "
-            "are still called what they are called, since one answer is left for all of them."
+            "as all filters, which medians do not mind; “most” is of the others. With all filters "
+            f"gone {same:,} sentences are still called what they are called, since one answer is "
+            "left for all of them."
         ],
         pictures={"flip": _picture(counts, pooled.shape[1])},
     )

@@ -36,7 +36,7 @@ def run(sources: Sources) -> Outcome:
                 "three filters",
                 f"{len(good['found'])} filters make half of the response, {good['responding']} "
                 "respond at all",
-                verdict_of(len(good["found"]) <= 5, len(good["found"]) <= 26),
+                verdict_of(len(good["found"]) <= 3, len(good["found"]) <= 26),
                 "The paper does not say where it draws the line.",
             ),
             Finding(

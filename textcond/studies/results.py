@@ -34,7 +34,8 @@ Dhamdhere, Sundararajan and Yan, "How Important Is a Neuron?", arXiv 2018 and IC
 Leino, Sen, Datta, Fredrikson and Li, "Influence-Directed Explanations for Deep Convolutional
 Networks", 2018. `textcond study all` measures everything and writes this file; `textcond study
 NAME` rewrites one section. Every number is in `results/NAME.json`; on one machine one seed gives
-one file. A verdict is decided by the figures: reproduced, reproduced in direction, not reproduced.
+one file. A verdict is decided by the figures, by a rule in the study's module: reproduced,
+reproduced in direction, not reproduced, or that the papers have no figure to meet.
 """
 
 
@@ -66,9 +67,6 @@ def write_outcome(name: str, outcome: Outcome, out: Path, *, seed: int) -> None:
     study = import_module(f"textcond.studies.{name}")
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{name}*.png"):
-        if old.stem == name or old.stem.startswith(f"{name}-"):
-            old.unlink()
     for picture_name, picture in outcome.pictures.items():
         save_figure(picture.figure, folder / f"{picture_name}.png")
     content = {
@@ -82,6 +80,10 @@ def write_outcome(name: str, outcome: Outcome, out: Path, *, seed: int) -> None:
     write_whole(folder / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
     document = render(folder)
     write_whole(out / DOCUMENT, lambda path: path.write_text(document, encoding="utf-8"))
+    for path in folder.glob(f"{name}*.png"):
+        own = path.stem == name or path.stem.startswith(f"{name}-")
+        if own and path.stem not in outcome.pictures:
+            path.unlink()
 
 
 def _flat_lists(text: str) -> str:
@@ -97,7 +99,8 @@ def render(folder: Path) -> str:
     results = [_read(path) for path in found if path.is_file()]
     rows = [
         (
-            f"[{one['study']}](#{one['study']})",
+            f"[{one['study']}](#{one['study']})"
+            + (" on rotten-tomatoes" if WITHOUT_SST in one["notes"] else ""),
             finding["claim"],
             finding["paper"],
             finding["ours"],

@@ -108,8 +108,8 @@ def _on_rivals(found: Mapping[str, Faithfulness]) -> str:
         and ours.sufficiency_aopc < found[name].sufficiency_aopc
     ]
     if len(worse) == 2:
-        return "It holds against both."
-    return f"It holds against {worse[0]} alone." if worse else "It holds against neither."
+        return "Better than both on both counts."
+    return f"Better on both counts than {worse[0]} alone." if worse else "Better than neither."
 
 
 def _signed(values: Importances, signs: Float[np.ndarray, " texts"]) -> Importances:

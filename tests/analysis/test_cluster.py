@@ -211,6 +211,8 @@ def test_a_stop_by_the_keyboard(tmp_path: Path) -> None:
     """The terminal sends it to the workers as well."""
     (tmp_path / "texts.txt").write_text("a warm film\na dull film\n" * 100_000)
     command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", "1"]
+    # What a shell starts in the background is told to ignore it, and so are its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "textcond", *command],
         cwd=tmp_path,
@@ -219,6 +221,7 @@ def test_a_stop_by_the_keyboard(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("out/*.parquet"))) < 3:
         assert process.poll() is None

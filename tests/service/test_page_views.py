@@ -115,7 +115,7 @@ def test_a_key_is_asked_for_and_kept(browser: Browser, bare: Running) -> None:
         page.reload()
         expect(page.get_by_label("Model", exact=True)).to_have_value("sst")
         page.goto("/#jobs")
-        expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+        expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
         expect(page.get_by_text("Loading…")).to_have_count(0)  # which moves what is below it
         page.get_by_text("Train a model").click()
         page.get_by_label("Name").first.fill("refused")

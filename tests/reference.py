@@ -57,7 +57,10 @@ def _best(network: TextCNN, points: Tensor) -> tuple[Tensor, Tensor]:
     They are looked up at the point itself, not carried over from the end of the path.
     """
     found = [each(points.transpose(1, 2)).max(dim=2) for each in network.convolutions]
-    return torch.cat([best for best, _ in found], 1), torch.cat([place for _, place in found], 1)
+    best, winner = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
+    last = network.pool(points[-1:], torch.tensor([points.shape[1]]))
+    assert torch.allclose(best[-1:].relu(), last)  # what the network's own forward pass takes
+    return best, winner
 
 
 @torch.no_grad()

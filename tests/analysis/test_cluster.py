@@ -166,16 +166,27 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
             pass
 
 
-def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:
-    (tmp_path / "texts.txt").write_text("a warm film\n" * 100)
+def analyzing(folder: Path, texts: int) -> subprocess.Popen[str]:
+    """The command as a process of its own, with a worker."""
+    (folder / "texts.txt").write_text("a warm film\n" * texts)
     command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "textcond", *command],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # What a shell starts in the background is told to ignore Ctrl-C, and so are its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "textcond", *command],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:
+    process = analyzing(tmp_path, 100)
     children = Path(f"/proc/{process.pid}/task")
     started: list[int] = []
 
@@ -209,19 +220,7 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
 
 def test_a_stop_by_the_keyboard(tmp_path: Path) -> None:
     """The terminal sends it to the workers as well."""
-    (tmp_path / "texts.txt").write_text("a warm film\na dull film\n" * 100_000)
-    command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", "1"]
-    # What a shell starts in the background is told to ignore it, and so are its children.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "textcond", *command],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    signal.signal(signal.SIGINT, before)
+    process = analyzing(tmp_path, 200_000)
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("out/*.parquet"))) < 3:
         assert process.poll() is None

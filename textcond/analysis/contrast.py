@@ -96,9 +96,9 @@ def contrast(
     without the negator. In the direction of the negation:
 
     - `change`: the mean of a filter's conductance with the negator less that without;
-    - `p_value`: of these changes under the null hypothesis that the two sides of each pair are
-      exchangeable, that is, that it makes no difference to the network which of them has the
-      negator (one-sided); `adjusted_p` for all filters together (Benjamini and Hochberg);
+    - `p_value`: how probable so great a sum of changes is under the null hypothesis that the two
+      sides of each pair are exchangeable: which of them has the negator makes no difference to
+      the network. `adjusted_p` is that for all filters together (Benjamini and Hochberg);
     - `joint`: the share of its conductance with the negator to which the negator's words and the
       others both give;
     - `selective`: its mean conductance with the negator, over that plus the mean for the phrases
@@ -107,13 +107,15 @@ def contrast(
     A filter qualifies with a positive change, an adjusted p up to 0.05 and more than half joint
     and selective; its score is change · joint · selective.
 
-    The p-value is that of a permutation test which exchanges the sides of pairs. A label belongs to
-    the pair and says the same after an exchange, but the model's own choice does not: the
-    conductance of the side that is chosen for its high score falls on average, by regression to
-    the mean. So pairs without labels are chosen anew after each exchange, and the statistic is
-    the sum of the changes of the pairs that are chosen then. That is to flip the signs of all
-    changes, each multiplied by the number of the pair's sides for which it would be chosen (0, 1
-    or 2), which is symmetric in the sides.
+    The test is a one-sided permutation test that exchanges the sides of pairs at random. A label
+    belongs to the pair, and an exchange leaves it as it is. The model's own choice depends on the
+    side: one that is chosen for its high score has, by regression to the mean, more conductance
+    than the other even if a negator does nothing. So pairs without labels are chosen anew after
+    each exchange, and the sum is over the pairs that are chosen then. This is the same test as
+    to flip the signs of the changes, each multiplied by the number of the pair's sides for which
+    it would be chosen (0, 1 or 2), and that number is symmetric in the sides. The null
+    distribution need not have a mean of 0, so a filter can be significant without a positive
+    change; it does not qualify.
 
     Raises `AnalysisError` for fewer than five pairs, and what `conductance` does about the model
     and the quantity.

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from datasets import Dataset
 from jaxtyping import Bool, Float
-from scipy.stats import false_discovery_control, permutation_test
+from scipy.stats import false_discovery_control
 
+from textcond.analysis.sign_flips import sign_flip_p_values
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.inputs import check_ready
@@ -90,42 +91,63 @@ def contrast(
 ) -> NegationFilters:
     """Find the negation filters by many pairs with the columns of `negation.PAIR_FEATURES`.
 
-    Over the pairs whose words alone are `negated` and whose negator takes that away, in the
-    direction of the negation:
+    The pairs are those whose words alone are `negated` and whose negator takes that away: by
+    their labels, or, where they have none, those that the model itself takes for `negated`
+    without the negator. In the direction of the negation:
 
     - `change`: the mean of a filter's conductance with the negator less that without;
-    - `p_value`: of that change if with and without could be exchanged (sign flips, one-sided),
-      `adjusted_p` for all filters together (Benjamini and Hochberg);
+    - `p_value`: how probable so great a sum of changes is under the null hypothesis that the two
+      sides of each pair are exchangeable: which of them has the negator makes no difference to
+      the network. `adjusted_p` is that for all filters together (Benjamini and Hochberg);
     - `joint`: the share of its conductance with the negator to which the negator's words and the
       others both give;
     - `selective`: its mean conductance with the negator, over that plus the mean for the phrases
       without negation that push the same way ("bad", for "not good").
 
-    A filter qualifies with an adjusted p up to 0.05 and more than half joint and selective; its
-    score is change · joint · selective. Pairs without labels are sorted by the model's own score.
+    A filter qualifies with a positive change, an adjusted p up to 0.05 and more than half joint
+    and selective; its score is change · joint · selective.
+
+    The test is a one-sided permutation test that exchanges the sides of pairs at random. A label
+    belongs to the pair, and an exchange leaves it as it is. The model's own choice depends on the
+    side: one that is chosen for its high score has, by regression to the mean, more conductance
+    than the other even if a negator does nothing. So pairs without labels are chosen anew after
+    each exchange, and the sum is over the pairs that are chosen then. This is the same test as
+    to flip the signs of the changes, each multiplied by the number of the pair's sides for which
+    it would be chosen (0, 1 or 2), and that number is symmetric in the sides. The null
+    distribution need not have a mean of 0, so a filter can be significant without a positive
+    change; it does not qualify.
+
     Raises `AnalysisError` for fewer than five pairs, and what `conductance` does about the model
     and the quantity.
     """
     quantity = quantity_of(model, target, output)
     check_ready(model)
     direction = direction_of(model, quantity, negated)
-    alike = of_side(model, pairs, negated)
-    if len(alike) < LEAST_PAIRS:
+    chosen = _chosen(model, pairs, negated, "unnegated_tokens")
+    if chosen.sum() < LEAST_PAIRS:
         raise AnalysisError(
-            f"There are {len(alike)} pairs whose {negated} words are negated; give at least "
+            f"There are {chosen.sum()} pairs whose {negated} words are negated; give at least "
             f"{LEAST_PAIRS} in `pairs`."
         )
-    negator, others = _sides(model, alike, quantity)
-    whole, alone = direction * (negator + others), direction * unnegated(model, alike, quantity)
-    both = (direction * negator > 0) & (direction * others > 0)
+    times_chosen = chosen.astype(np.int64) + _chosen(model, pairs, negated, "tokens")
+    tested = np.flatnonzero(times_chosen)
+    negator, others = (direction * side for side in _sides(model, pairs.select(tested), quantity))
+    whole = negator + others
+    changes = whole - direction * unnegated(model, pairs.select(tested), quantity)
+    p_values = sign_flip_p_values(
+        times_chosen[tested, None] * changes, resamples=resamples, seed=seed
+    )
+    negator, others, whole, changes = (
+        values[chosen[tested]] for values in (negator, others, whole, changes)
+    )
     plain = direction * unnegated(model, _plain(model, pairs, negated), quantity)
-    change = (whole - alone).mean(axis=0)
+    change = changes.mean(axis=0)
     amount = whole.clip(0).mean(axis=0)
+    both = (negator > 0) & (others > 0)
     joint = _ratio(np.where(both, whole, 0.0).clip(0).mean(axis=0), amount)
     selective = _ratio(amount, amount + (plain.clip(0).mean(axis=0) if len(plain) else 0.0))
-    p_values = _p_values(whole - alone, resamples, seed)
     adjusted = false_discovery_control(p_values)
-    qualifies = (adjusted <= SIGNIFICANT) & (joint > 0.5) & (selective > 0.5)
+    qualifies = (change > 0) & (adjusted <= SIGNIFICANT) & (joint > 0.5) & (selective > 0.5)
     scores = np.where(qualifies, change * joint * selective, 0.0)
     evidence = {
         "change": change,
@@ -189,12 +211,7 @@ def sense_of(model: Model, quantity: Quantity) -> int:
 
 def of_side(model: Model, pairs: Dataset, negated: Side) -> Dataset:
     """The pairs whose words alone are of this side and whose negator takes that away."""
-    if not len(pairs):
-        return pairs
-    labelled = np.array([kind != "" for kind in pairs["kind"]])
-    wanted = np.array([kind == f"negated {negated}" for kind in pairs["kind"]])
-    wanted |= ~labelled & _has_side(model, pairs, negated)
-    return pairs.select(np.flatnonzero(wanted))
+    return pairs.select(np.flatnonzero(_chosen(model, pairs, negated, "unnegated_tokens")))
 
 
 def unnegated(
@@ -212,20 +229,39 @@ def encode_rows(model: Model, texts: Sequence[Sequence[str]]) -> list[list[int]]
     return [model.vocabulary.encode(tokens) or [UNKNOWN_ID] for tokens in texts]
 
 
+def _chosen(
+    model: Model, pairs: Dataset, negated: Side, alone: Literal["tokens", "unnegated_tokens"]
+) -> Bool[np.ndarray, " pairs"]:
+    """Which pairs have words alone of this side and a negator that takes that away.
+
+    Where there are no labels the model tells the side of the column `alone`.
+    """
+    kinds = np.array(pairs["kind"], dtype=np.str_)
+    chosen: Bool[np.ndarray, " pairs"] = kinds == f"negated {negated}"
+    unlabelled = np.flatnonzero(kinds == "")
+    chosen[unlabelled] = _has_side(model, pairs.select(unlabelled)[alone], negated)
+    return chosen
+
+
 def _plain(model: Model, pairs: Dataset, negated: Side) -> Dataset:
     """The pairs whose words without the negator push as the negation of `negated` does."""
     other = SIDES[1 - SIDES.index(negated)]
     labels = np.array(pairs["unnegated_label"])
     wanted = labels > 2 if other == "positive" else (labels < 2) & (labels != NO_LABEL)
-    wanted |= (labels == NO_LABEL) & _has_side(model, pairs, other)
+    unlabelled = np.flatnonzero(labels == NO_LABEL)
+    wanted[unlabelled] = _has_side(model, pairs.select(unlabelled)["unnegated_tokens"], other)
     return pairs.select(np.flatnonzero(wanted))
 
 
-def _has_side(model: Model, pairs: Dataset, side: Side) -> Bool[np.ndarray, " pairs"]:
-    """What the model itself says of the words without the negator."""
-    rows = encode_rows(model, pairs["unnegated_tokens"])
+def _has_side(
+    model: Model, texts: Sequence[Sequence[str]], side: Side
+) -> Bool[np.ndarray, " texts"]:
+    """Which texts the model itself takes for this side."""
+    if not len(texts):
+        return np.zeros(0, bool)
+    rows = encode_rows(model, texts)
     margins = conductance_of_ids(model.network, rows, quantity_of(model)).scores.numpy()
-    wanted: Bool[np.ndarray, " pairs"] = margins > 0 if side == "positive" else margins < 0
+    wanted: Bool[np.ndarray, " texts"] = margins > 0 if side == "positive" else margins < 0
     return wanted
 
 
@@ -255,23 +291,6 @@ def _negator_words(negated: Sequence[str], alone: Sequence[str]) -> Bool[np.ndar
     for block in SequenceMatcher(None, whole, part, autojunk=False).get_matching_blocks():
         mask[block.a : block.a + block.size] = False
     return mask
-
-
-def _p_values(
-    changes: Float[np.ndarray, "pairs filters"], resamples: int, seed: int
-) -> Float[np.ndarray, " filters"]:
-    result = permutation_test(
-        (changes,),
-        lambda values, axis: values.mean(axis=axis),
-        permutation_type="samples",
-        alternative="greater",
-        n_resamples=resamples,
-        vectorized=True,
-        batch=32,
-        rng=np.random.default_rng(seed),
-    )
-    values: Float[np.ndarray, " filters"] = np.atleast_1d(result.pvalue)
-    return values
 
 
 def _ratio(

@@ -22,7 +22,8 @@ from textcond.analysis.rules import Rule, RuleSet
 from textcond.corpora.loading import load_corpus
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-from textcond.text.tokenizer import tokenize, treebank_pipeline
+from textcond.text.pipeline import treebank_pipeline
+from textcond.text.tokenizer import tokenize
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from re import Match
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Edit(NamedTuple):
@@ -15,8 +14,8 @@ class Edit(NamedTuple):
     reading: str
 
     @classmethod
-    def of(cls, found: Match[str], reading: str) -> Edit:
-        """What is read in place of a match."""
+    def of(cls, found: Any, reading: str) -> Edit:
+        """What is read in place of a match, of `re` or `regex`."""
         return cls(found.start(), found.end(), reading)
 
 

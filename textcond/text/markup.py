@@ -39,10 +39,8 @@ def find_entities(text: str) -> Iterator[Edit]:
     """Every entity that HTML knows, in whatever case its name stands."""
     if "&" in text:
         for found in _ENTITY.finditer(text):
-            name = found.group(1)
-            number = html.unescape(f"&{name};") if name.startswith("#") else None
-            reading = number or html5.get(f"{name};") or html5.get(f"{name.lower()};")
-            if reading:
+            reading = _entity_reading(found.group(1))
+            if reading is not None:
                 yield Edit.of(found, reading)
 
 
@@ -50,3 +48,9 @@ def find_tags(text: str) -> Iterator[Edit]:
     """Every tag of an element that HTML knows; `<3` and `3 < 5` are none."""
     if "<" in text:
         yield from (Edit.of(found, " ") for found in _TAG.finditer(text))
+
+
+def _entity_reading(name: str) -> str | None:
+    if name.startswith("#"):
+        return html.unescape(f"&{name};")
+    return html5.get(f"{name};", html5.get(f"{name.lower()};"))

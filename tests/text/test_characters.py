@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -111,6 +112,27 @@ def test_every_character_and_its_normal_forms() -> None:
     _hold_for_normal_forms(range(0xA0, 0xAC00))
     _hold_for_normal_forms(range(0xAC00, 0xD7A4, 7))
     _hold_for_normal_forms(range(0xF900, 0x30000))
+
+
+def test_marks_take_time_by_their_length() -> None:
+    """No stretch is composed again and again: that would take minutes."""
+    before = time.process_time()
+    for piece in (
+        "ﾞ",
+        "aﾞ",
+        "\u0301",
+        "a\u0301",
+        "ㄱㅏ",
+        "ㅏ",
+        "\u1161",
+        "´",
+        "q\u0307\u0323",
+        "'",
+        " \u0301",
+    ):
+        (tokens,) = tokenize_all([piece * (20_000 // len(piece))])
+        assert tokens
+    assert time.process_time() - before < 20
 
 
 @given(odd_text)

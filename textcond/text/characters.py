@@ -82,10 +82,7 @@ def _find_compositions(text: str) -> Iterator[Edit]:
     for found in _characters_with_marks().finditer(text):
         more = unicodedata.normalize("NFKC", found.group())
         joined = unicodedata.normalize("NFKC", text[start : found.end()])
-        # A stretch ends where what follows neither changes it nor could change it from further on.
-        if unicodedata.combining(unicodedata.normalize("NFD", more)[0]) or (
-            joined != composed + more
-        ):
+        if joined != composed + more:
             composed = joined
         else:
             if composed != text[start:end]:
@@ -133,7 +130,8 @@ def _find_cuts(text: str) -> Iterator[Edit]:
 def _characters_with_marks() -> Any:
     import regex
 
-    return regex.compile(r"\P{M}\p{M}*|\p{M}+")
+    # The halfwidth sound marks of Japanese are letters that compose as marks do.
+    return regex.compile(r"[^\p{M}ﾞﾟ][\p{M}ﾞﾟ]*|[\p{M}ﾞﾟ]+")
 
 
 @cache

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import unicodedata
 from pathlib import Path
 
 import pytest
 import srsly
+from spacy.language import Language
 
 import textcond
 from textcond.analysis import extraction
@@ -22,7 +25,8 @@ from textcond.analysis.rules import Rule, RuleSet
 from textcond.corpora.loading import load_corpus
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
-from textcond.text.tokenizer import tokenize, treebank_pipeline
+from textcond.text.pipeline import treebank_pipeline
+from textcond.text.tokenizer import tokenize
 
 
 @pytest.fixture(scope="module")
@@ -86,19 +90,34 @@ def test_spacy_finds_what_the_rules_claim(
     pipeline = treebank_pipeline()
     pipeline.add_pipe("span_ruler").add_patterns(srsly.read_jsonl(file))
     texts = [sentence.text for sentence in analysis.sentences()]
+    _claims_are_found(pipeline, rules, texts)
+    for spell in (
+        str.upper,
+        lambda text: text.replace("'", "’").replace('"', "“"),
+        lambda text: f"  {text} ".replace(" ", "  "),
+        lambda text: unicodedata.normalize("NFKD", text),
+        lambda text: html.escape(text).replace(" ", "<br />"),
+        lambda text: "\ufeff" + text.replace("n", "n\u00ad"),
+    ):
+        _claims_are_found(pipeline, rules, [spell(text) for text in texts[::10]])
+
+
+def _claims_are_found(pipeline: Language, rules: RuleSet, texts: list[str]) -> None:
     index = Index(tokenize(text) for text in texts)
     claimed = {
         (match.row, *match.span, str(number))
         for number, rule in enumerate(rules.rules)
         for match in index.find(rule.pattern)
     }
+    documents = list(pipeline.pipe(texts))
     found = {
         (row, span.start, span.end, span.id_)
-        for row, document in enumerate(pipeline.pipe(texts))
+        for row, document in enumerate(documents)
         for span in document.spans["ruler"]
     }
     assert claimed
     assert found == claimed
+    assert [document.text for document in documents] == texts
 
 
 def test_rules_alone_agree_with_the_network(

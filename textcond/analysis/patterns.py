@@ -55,7 +55,7 @@ class Pattern:
         return " ".join(shown)
 
     def to_spacy(self) -> list[dict[str, Any]]:
-        """The pattern for spaCy's Matcher and SpanRuler."""
+        """The pattern for spaCy's Matcher and SpanRuler, in `textcond.text.pipeline`."""
         tokens = [_spacy_words(self.words[0])]
         for (least, most), words in zip(self.gaps, self.words[1:], strict=True):
             tokens += [{} for _ in range(least)]
@@ -112,5 +112,5 @@ def _shown_words(words: frozenset[str]) -> str:
 
 def _spacy_words(words: frozenset[str]) -> dict[str, Any]:
     if len(words) == 1:
-        return {"LOWER": next(iter(words))}
-    return {"LOWER": {"IN": sorted(words)}}
+        return {"NORM": next(iter(words))}
+    return {"NORM": {"IN": sorted(words)}}

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from textcond.errors import ModelError, TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN, has_finite_weights, has_zero_rows
-from textcond.text.tokenizer import check_characters, check_length, tokenize
+from textcond.text.characters import check_characters
+from textcond.text.tokenizer import check_length, tokenize
 
 Text = str | Sequence[str]
 """A text as it was written, or its tokens."""

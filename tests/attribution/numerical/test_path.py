@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductance
 from textcond.attribution.measures import measure_filters
-from textcond.attribution.path import ConvergenceWarning, StraightPath
+from textcond.attribution.numerical.path import StraightPath
+from textcond.attribution.numerical.result import ConvergenceWarning
 from textcond.errors import ModelError
 from textcond.model.network import FromEmbedding
 

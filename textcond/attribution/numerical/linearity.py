@@ -22,6 +22,7 @@ from textcond.attribution.numerical.operations import (
     BENDS,
     COMPARED,
     CONSTANT,
+    CONVEX,
     FACTORS,
     GLOBAL_POOLS,
     LARGER,
@@ -30,6 +31,7 @@ from textcond.attribution.numerical.operations import (
     OPERANDS,
     POOLS,
     SMOOTH,
+    VIEWS,
     windows,
 )
 
@@ -53,6 +55,23 @@ class Record:
     """Whether the score itself is linear between the kinks."""
 
 
+@dataclass(slots=True)
+class _Bent:
+    """The output of a bend that some elements have passed, as long as nobody reads it.
+
+    What a maximum does not choose need not be cut: a convex bend stays below a line if it does
+    so at both ends.
+    """
+
+    part: Tensor
+    """Of the way, until each element passes a breakpoint."""
+    end: Tensor
+    """The true output at the end."""
+    back: Tensor
+    """The line on which the end lies, continued to the start."""
+    convex: bool
+
+
 class Operations(TorchDispatchMode):
     """Inside, every operation on what depends on `points` is recorded, or continued.
 
@@ -66,15 +85,20 @@ class Operations(TorchDispatchMode):
         self._continues = record is not None
         self._next = 0
         self._levels: dict[int, int] = {}
+        self._bent: dict[int, _Bent] = {}
         self._storages: list[Any] = []  # an address that is kept belongs to nobody else
         self.reach = torch.ones(len(points), dtype=torch.float64, device=points.device)
         self._raise(points, _LINEAR)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # compiled parts run eagerly here, and torch's compiler takes seconds to load
 
     def level(self, value: Any) -> int:
         """How a tensor, or the strongest of several, depends on the point."""
         return max(
             (
-                self._levels.get(leaf.untyped_storage()._cdata, _FIXED)
+                self._levels.get(_address(leaf), _FIXED)
                 for leaf in tree_leaves(value)
                 if isinstance(leaf, Tensor) and leaf.layout == torch.strided
             ),
@@ -85,6 +109,7 @@ class Operations(TorchDispatchMode):
         """Note how the score depends on the point."""
         if self._continues and self._next != len(self.record.cells):
             raise NotPiecewiseLinearError
+        self._read(score)
         self.record.linear = self.level(score) <= _LINEAR
 
     def __torch_dispatch__(
@@ -97,6 +122,8 @@ class Operations(TorchDispatchMode):
             return func(*args, **kwargs)
         in_place = name.endswith("_") and not name.endswith("__")
         name = name.removesuffix("_") if in_place else name
+        if name not in VIEWS and not self._chooses(name, args):
+            self._read((args, kwargs))
         if not self._is_kink(name, args):
             output = func(*args, **kwargs)
             self._raise(output, self._after(name, args, kwargs, level, output))
@@ -112,7 +139,9 @@ class Operations(TorchDispatchMode):
             else self._note(name, plain, args, kwargs)
         )
         if in_place:
-            return args[0].copy_(output)
+            args[0].copy_(output)
+            self._move(output, args[0])
+            return args[0]
         if name not in COMPARED:
             self._raise(output, _LINEAR)
         return output
@@ -155,8 +184,8 @@ class Operations(TorchDispatchMode):
         else:
             candidates = _cropped(windows(name, args), output)
             winner = candidates.argmax(dim=-1, keepdim=True)
-            values = candidates.gather(-1, winner) - candidates
-            kept = winner, output
+            first = candidates.gather(-1, winner)
+            values, kept = first - candidates, (winner, output, first)
         self.record.cells.append((name, values, kept))
         self.record.rows.add(len(values) if values.ndim else 0)
         return output
@@ -172,8 +201,14 @@ class Operations(TorchDispatchMode):
             breaks, slopes = BENDS[name].breaks(*args), BENDS[name].slopes(*args)
             low, high, slope = _cell(values, breaks, slopes)
             scale = max([_size(args[0]), *map(abs, breaks)])
-            self._leave(values, args[0], low, high, scale)
-            return plain(values, *args[1:], **kwargs) + slope * (args[0] - values)
+            part = self._part(values, args[0], low, high, scale)
+            start = plain(values, *args[1:], **kwargs)
+            output = start + slope * (args[0] - values)
+            if bool((part < 1).any()):
+                end = plain(args[0], *args[1:], **kwargs)
+                back = end + _cell(args[0], breaks, slopes)[2] * (values - args[0])
+                self._bent[_address(output)] = _Bent(part, end, back, name in CONVEX)
+            return output
         if name in LARGER or name in COMPARED:
             low, high, _ = _cell(values, [0.0], [0.0, 0.0])
             scale = max(_size(args[0]), _size(args[1]))
@@ -182,34 +217,81 @@ class Operations(TorchDispatchMode):
                 return kept
             first = values * LARGER[name] > 0
             return torch.where(first, args[0], args[1])
-        winner, output = kept
+        winner, output, first = kept
         candidates = _cropped(windows(name, args), output)
         best = candidates.gather(-1, winner)
         bounds = torch.zeros_like(values), torch.full_like(values, torch.inf)
-        self._leave(values, best - candidates, *bounds, _size(args[0]))
+        scale = _size(args[0])
+        bent = self._bent.get(_address(args[0]))
+        self._leave(values, best - candidates, *bounds, scale)
+        if bent is not None:
+            part, end, back = (
+                _cropped(windows(name, (one.view(args[0].shape), *args[1:])), output)
+                for one in (bent.part, bent.end, bent.back)
+            )
+            self._shorten(part.gather(-1, winner))
+            self._leave(first - back, best - end, *bounds, scale)
         best = best[..., 0] * MAXIMA.get(name, 1)
         return best if isinstance(output, Tensor) else type(output)((best, *output[1:]))
 
+    def _chooses(self, name: str, args: Sequence[Any]) -> bool:
+        """Whether the operation is a maximum that knows what to do with a bent operand."""
+        if not self._continues or not args or not isinstance(args[0], Tensor):
+            return False
+        bent = self._bent.get(_address(args[0]))
+        return (
+            bent is not None
+            and bent.convex
+            and (name in POOLS or name in GLOBAL_POOLS or MAXIMA.get(name) == 1)
+            and args[0].numel() == bent.end.numel()
+            and args[0].is_contiguous()
+            and bent.end.is_contiguous()
+        )
+
+    def _read(self, values: Any) -> None:
+        """Shorten `reach` to where the first element of what is read passes its breakpoint."""
+        if not self._bent:
+            return
+        for leaf in tree_leaves(values):
+            if isinstance(leaf, Tensor):
+                bent = self._bent.pop(_address(leaf), None)
+                if bent is not None:
+                    self._shorten(bent.part)
+
+    def _move(self, output: Any, target: Tensor) -> None:
+        """What was bent has been copied elsewhere."""
+        bent = self._bent.pop(_address(output), None)
+        if bent is not None:
+            self._bent[_address(target)] = bent
+
     def _leave(self, start: Tensor, end: Tensor, low: Tensor, high: Tensor, scale: float) -> None:
         """Shorten `reach` to where the first preactivation leaves its bounds."""
+        self._shorten(self._part(start, end, low, high, scale))
+
+    def _part(
+        self, start: Tensor, end: Tensor, low: Tensor, high: Tensor, scale: float
+    ) -> Float[Tensor, "*shape"]:
+        """What part of the way each preactivation stays within its bounds."""
         if start.shape != end.shape or not end.isfinite().all():
             raise NotPiecewiseLinearError
-        if not start.numel():
-            return
         slack = _UNITS * torch.finfo(end.dtype).eps * scale
         below, above = end < low - slack, end > high + slack
         room = torch.where(below, start - low, high - start)
-        part = torch.where(below | above, room / (end - start).abs(), 1.0).clamp(0, 1).double()
+        part: Tensor = torch.where(below | above, room / (end - start).abs(), 1.0)
+        return part.clamp(0, 1)
+
+    def _shorten(self, part: Float[Tensor, "*shape"]) -> None:
+        if not part.numel():
+            return
         rows = len(self.reach)
-        part = part.reshape(rows, -1).amin(dim=1) if rows > 1 else part.amin()
+        part = part.double().reshape(rows, -1).amin(dim=1) if rows > 1 else part.double().amin()
         self.reach = torch.minimum(self.reach, part)
 
     def _raise(self, value: Any, level: int) -> None:
         for leaf in tree_leaves(value):
             if isinstance(leaf, Tensor) and leaf.is_floating_point():
-                storage = leaf.untyped_storage()
-                self._storages.append(storage)
-                address = storage._cdata
+                self._storages.append(leaf.untyped_storage())
+                address = _address(leaf)
                 self._levels[address] = max(level, self._levels.get(address, _FIXED))
 
 
@@ -230,6 +312,11 @@ def _cell(
 def _cropped(candidates: Tensor, output: Any) -> Tensor:
     shape = (output if isinstance(output, Tensor) else output[0]).shape
     return candidates[tuple(map(slice, shape))]
+
+
+def _address(value: Tensor) -> int:
+    """Of the memory that a tensor and its views share."""
+    return int(value.untyped_storage()._cdata)
 
 
 def _size(value: Any) -> float:

@@ -38,6 +38,8 @@ FACTORS = {
     **dict.fromkeys(_names("addmm addmv baddbmm addbmm"), (1, 2)),
 }
 """The operands that are multiplied: the product is linear while only one of them moves."""
+VIEWS = _names("alias detach squeeze unsqueeze view _unsafe_view")
+"""The same numbers in the same order."""
 CONSTANT = _names("empty_like full_like new_empty new_full new_ones new_zeros ones_like zeros_like")
 """Only the shape of the operand counts."""
 OPERANDS = {
@@ -101,6 +103,8 @@ BENDS = {
 }
 LARGER = {"maximum": 1, "minimum": -1}
 """The larger of two operands, or of their negatives."""
+CONVEX = _names("relu leaky_relu clamp_min")
+"""Of these bends, those of one breakpoint whose graph lies above each of its lines."""
 COMPARED = _names("gt ge lt le eq ne")
 """Comparisons, which stay the same while the difference of their operands keeps its sign."""
 POOLS = {"max_pool2d_with_indices": 2, "max_pool3d_with_indices": 3}

@@ -229,10 +229,9 @@ class StraightPath:
         )
 
     def _precision(self) -> Precision:
-        size = max(float(self.input.abs().max()), float(self._start.abs().max()))
         way = float(self._direction.abs().max())
-        position = max(1.0, size / way) if way else 1.0
-        return Precision(torch.finfo(self.input.dtype).eps, position, self.tolerance)
+        offset = float(self._start.abs().max()) / way if way else 0.0
+        return Precision(torch.finfo(self.input.dtype).eps, offset, self.tolerance)
 
     def _told(self, found: Integral, tolerance: float, result: PathAttribution) -> PathAttribution:
         """Warn if the integral is in doubt."""

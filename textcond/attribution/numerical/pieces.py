@@ -50,8 +50,8 @@ class PieceFinder:
     run: Run
     points: Callable[[Float[Tensor, " points"]], Tensor]
     batch_size: int
-    shortest: float
-    """Shorter intervals belong to the piece beside them."""
+    shortest: Callable[[Float[Tensor, " intervals"]], Float[Tensor, " intervals"]]
+    """From where intervals end to a length; shorter ones belong to the piece beside them."""
     budget: int
     """Points of the path at which the module may run."""
     tell: Callable[[int], None]
@@ -88,23 +88,25 @@ class PieceFinder:
             parts = zip(low.split(size), high.split(size), strict=True)
             pieces = torch.cat([self._examine(*part) for part in parts])
             left, right = pieces[:, 0], pieces[:, 1]
-            left = torch.where(left - low <= self.shortest, low, left)
-            right = torch.where(high - right <= self.shortest, high, right)
+            left = torch.where(left - low <= self.shortest(left), low, left)
+            right = torch.where(high - right <= self.shortest(high), high, right)
             pieces[:, 0], pieces[:, 1] = left, right
-            if not found and self._expected(right - left) > self.budget:
+            if not found and self._expected(left, right) > self.budget:
                 return None
             found.append(pieces[right > left])
             low, high = torch.cat([low, right]), torch.cat([left, high])
             low, high = low[(rest := high > low)], high[rest]
         return self._ordered(torch.cat(found))
 
-    def _expected(self, lengths: Float[Tensor, " pieces"]) -> float:
+    def _expected(self, left: Float[Tensor, " pieces"], right: Float[Tensor, " pieces"]) -> float:
         """Evaluations that all pieces are likely to take.
 
         The mean of 1/length over pieces that are met at random points is their number; the
         shortest is left out, for one may be short by chance.
         """
-        longest = lengths.clamp(min=self.shortest).sort(descending=True).values[:-1]
+        longest = (
+            torch.maximum(right - left, self.shortest(right)).sort(descending=True).values[:-1]
+        )
         return 4 * float((1 / longest).mean())
 
     def _examine(

@@ -36,15 +36,17 @@ class Precision:
 
     epsilon: float
     """The unit of rounding of the module's numbers."""
-    position: float
-    """How many times larger the inputs are than the way between them."""
+    offset: float
+    """How many times larger the baseline is than the way to the input."""
     tolerance: float
     """Of an integral, as a part of its size."""
 
-    @property
-    def shortest(self) -> float:
-        """The length of an interval that is not worth halving, for it would halve rounding."""
-        return max(1e-13, 8 * self.epsilon * self.position)
+    def shortest(self, high: Float[Tensor, " intervals"]) -> Float[Tensor, " intervals"]:
+        """The length at which an interval that ends at `high` is rounding, and not worth halving.
+
+        From a baseline of zero the numbers near it are the finest.
+        """
+        return 8 * self.epsilon * (self.offset + high)
 
     @property
     def attainable(self) -> float:
@@ -179,7 +181,7 @@ class Quadrature:
             return edges
         edges = torch.cat([edges, kinks]).unique()
         apart = torch.ones(len(edges), dtype=torch.bool)
-        apart[1:-1] = edges[1:-1] - edges[:-2] > self._precision.shortest
+        apart[1:-1] = edges[1:-1] - edges[:-2] > self._precision.shortest(edges[1:-1])
         distinct: Tensor = edges[apart]
         return distinct
 
@@ -199,7 +201,7 @@ class Quadrature:
         small = doubt[order].cumsum(dim=0) <= (rest if doubt.sum() <= rest else rest / 2)
         chosen = torch.ones(len(low), dtype=torch.bool)
         chosen[order[small]] = every
-        chosen &= high - low > self._precision.shortest
+        chosen &= high - low > self._precision.shortest(high)
         affordable = max(0, self._budget - self.evaluations) // (2 * nodes + 1)
         if int(chosen.sum()) > affordable:
             worst = order[chosen[order]].flip(0)[:affordable]
@@ -241,7 +243,7 @@ class Quadrature:
     def _noise(self, sums: _Sums) -> Float[Tensor, " intervals"]:
         """Rounding of the integrand itself, and of the place at which it is taken."""
         epsilon = self._precision.epsilon
-        return epsilon * (_UNITS * sums.sizes + 4 * self._precision.position * sums.spans)
+        return epsilon * (_UNITS * sums.sizes + 4 * (1 + self._precision.offset) * sums.spans)
 
     def _count(self, points: int) -> None:
         self.evaluations += points

@@ -157,7 +157,7 @@ def _plain_kernels() -> Iterator[None]:
     """Run without torch's fused kernels, many of which can only be differentiated backwards."""
     with (
         sdpa_kernel(SDPBackend.MATH),
-        torch.backends.mkldnn.flags(enabled=False),
+        torch.backends.mkldnn.flags(enabled=False, allow_tf32=False),
         torch.backends.cudnn.flags(enabled=False),
     ):
         yield

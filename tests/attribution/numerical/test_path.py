@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.attribution.numerical.cases import Layer, first_output, network
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductance
 from textcond.attribution.measures import measure_filters
-from textcond.attribution.path import ConvergenceWarning, StraightPath
+from textcond.attribution.numerical.path import StraightPath
+from textcond.attribution.numerical.result import ConvergenceWarning
 from textcond.errors import ModelError
 from textcond.model.network import FromEmbedding
-
-
-class Layer(nn.Module):
-    """A function as a layer."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-
-def network(*functions: Callable[[Tensor], Tensor]) -> nn.Sequential:
-    return nn.Sequential(*map(Layer, functions)).eval()
-
-
-def first_output(output: Tensor) -> Tensor:
-    return output[:, 0]
 
 
 def path(module: nn.Module, *values: float, baseline: list[float] | None = None) -> StraightPath:
@@ -299,3 +282,224 @@ def test_refuses_what_does_not_fit(three_layers: nn.Sequential) -> None:
     twice = nn.Sequential(shared, nn.Linear(1, 1).double(), shared).eval()
     with pytest.raises(ValueError, match="`layer` must run once in a forward pass"):
         path(twice, 1.0).conductance(shared)
+
+
+def test_refuses_what_is_no_path(three_layers: nn.Sequential) -> None:
+    one = torch.ones(3, dtype=torch.float64)
+
+    def line(**options: Any) -> StraightPath:
+        return StraightPath(three_layers, one, first_output, **options)
+
+    for baseline in ([float("nan"), 0, 0], [0, float("inf"), 0]):
+        with pytest.raises(ValueError, match="`baseline` holds numbers that are not finite"):
+            path(three_layers, 0, 1, 0, baseline=baseline)
+    with pytest.raises(ValueError, match=r"`baseline` is torch\.float32 on cpu but `input` is"):
+        line(baseline=torch.zeros(3))
+    with pytest.raises(ValueError, match=r"on meta but `input` .* use `baseline\.to\(input\)`"):
+        line(baseline=torch.zeros(3, dtype=torch.float64, device="meta"))
+    with pytest.raises(ValueError, match=r"`input` has shape \(0, 3\) and holds no number"):
+        StraightPath(three_layers, one.new_empty(0, 3), first_output)
+    for size in (0, -3):
+        with pytest.raises(ValueError, match=f"`batch_size` is {size}; it must be at least 1"):
+            line(batch_size=size)
+    for tolerance in (0.0, float("nan"), -1e-8):
+        with pytest.raises(ValueError, match=r"`tolerance` is .* between 0 and 1"):
+            line(tolerance=tolerance)
+    with pytest.raises(ValueError, match="`max_evaluations` is 0; it must be at least 1"):
+        line(max_evaluations=0)
+    elsewhere = nn.Linear(3, 2, device="meta").eval()
+    with pytest.raises(ValueError, match="`input` is on cpu but the module is on meta; move one"):
+        StraightPath(elsewhere, torch.ones(3), first_output)
+
+
+# How it runs
+
+
+@pytest.mark.parametrize(("size", "above"), [(1, torch.relu), (40, torch.sin)])
+def test_no_batch_is_larger_than_asked(size: int, above: Any) -> None:
+    sizes: list[int] = []
+
+    def below(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return 2 * x - 0.5
+
+    module = network(below, above)
+    line = StraightPath(module, torch.ones(2, dtype=torch.float64), first_output, batch_size=size)
+    for found in (line.conductance(module[0]), line.internal_influence(module[0])):
+        assert found.converged
+    assert max(sizes) == size
+
+
+def test_progress_is_told_and_can_be_stopped() -> None:
+    told: list[tuple[int, int]] = []
+
+    def watch(done: int, most: int) -> None:
+        told.append((done, most))
+        if done > 300:
+            raise KeyboardInterrupt
+
+    module = network(lambda x: x.clone(), lambda y: (40 * y).sin())
+    one = torch.ones(1, dtype=torch.float64)
+    line = StraightPath(module, one, first_output, watch=watch, max_evaluations=5_000)
+    with pytest.raises(KeyboardInterrupt):
+        line.conductance(module[0])
+    assert told == sorted(told)
+    assert told[-1][0] > 300
+    assert {most for _, most in told} == {5_000}
+    assert not module[0]._forward_hooks
+
+
+def test_no_graph_is_kept() -> None:
+    module = network(lambda x: x.clone(), lambda y: y.sin())
+    one = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    for baseline in (None, torch.zeros_like(one).requires_grad_()):
+        line = StraightPath(module, one, first_output, baseline=baseline)
+        for found in (line.conductance(module[0]), line.integrated_gradients()):
+            assert not found.values.requires_grad
+            close(found.values, [0.8414709848])
+    assert one.grad is None
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_taken_where_they_are_switched_off(off: Any) -> None:
+    module = network(lambda x: x.clone(), lambda y: (y - 0.25).relu())
+    with off():
+        line = path(module, 1.0)
+        close(line.conductance(module[0]).values, [0.75])
+        close(line.neuron_conductance(module[0], 0).values, [0.75])
+        close(line.integrated_gradients().values, [0.75])
+
+
+def test_only_a_forward_derivative_that_is_missing_is_asked_for() -> None:
+    """What has neither a forward-mode nor a second derivative is named."""
+
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, x: Tensor) -> Tensor:
+            context.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(context: Any, gradient: Tensor) -> Any:
+            return 2 * context.saved_tensors[0] * gradient
+
+    module = network(Once.apply, torch.sin)
+    close(path(module, 1.0).internal_influence(module[0]).values, [0.9045242379])  # ∫ cos(α²)
+    close(path(module, 1.0).neuron_conductance(module[0], 0).values, [0.8414709848])
+    with pytest.raises(ModelError, match="neither a forward-mode nor a second derivative"):
+        path(module, 1.0).conductance(module[0])
+
+
+# Layers that are written into
+
+
+def test_the_score_is_the_untouched_module_s() -> None:
+    class Writes(nn.Module):
+        """The layer returns its input, which is used again after a write."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = x * 1
+            given = self.layer(hidden)
+            given.add_(1)
+            return given + hidden
+
+    module = Writes().eval()
+    with pytest.raises(ModelError, match="module writes into that output and uses the input"):
+        path(module, 1.0).internal_influence(module.layer)
+
+
+def test_an_input_that_is_returned_is_not_what_leads_around_it() -> None:
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Dropout(0.5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = 2 * x
+            return 3 * self.layer(hidden) + hidden
+
+    module = Around().eval()
+    close(path(module, 1.0).internal_influence(module.layer).values, [3.0])
+    with pytest.warns(ConvergenceWarning, match="paths around the layer"):
+        close(path(module, 1.0).conductance(module.layer).values, [6.0])
+
+
+# Exact cuts
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("middle", [0.27116, 0.5, 0.931])
+def test_no_bump_hides_between_exact_cuts(middle: float, width: float) -> None:
+    module = network(lambda x: x[:, 1:] * (1 - (x[:, :1] - middle).abs() / width).relu() / width)
+    found = path(module, 1.0, 1.0).integrated_gradients()
+    missed = (found.values - torch.tensor([-1.0, 1.0], dtype=torch.float64)).abs().max()
+    assert missed <= found.error  # the slopes of ±1/width² cancel, and rounding is left
+    assert found.error < max(1e-6, 1e-14 / width**2)
+    assert found.evaluations < 5_000
+
+
+def test_many_kinks_are_cut_one_by_one() -> None:
+    """A sawtooth of 400 teeth has as many pieces, and is exact after a few evaluations of each."""
+    places = torch.linspace(0.001, 0.999, 400, dtype=torch.float64)
+    signs = torch.tensor([1.0, -1.0] * 200, dtype=torch.float64)
+    module = network(lambda x: x - places, lambda y: (y.relu() * signs).sum(dim=1, keepdim=True))
+    found = path(module, 1.0).internal_influence(module[0])
+    assert found.evaluations < 5_000
+    close(found.values, ((1 - places) * signs).tolist())
+
+
+@pytest.mark.parametrize("kernel", [(3, 2, 1, 1), (2, 1, 0, 2), (3, 3, 0, 1)])
+@pytest.mark.parametrize("ceil", [False, True])
+def test_max_pooling_is_exact(kernel: tuple[int, int, int, int], ceil: bool) -> None:
+    size, stride, padding, dilation = kernel
+    torch.manual_seed(1)
+    pool = nn.MaxPool2d(size, stride, padding, dilation, ceil_mode=ceil)
+    module = nn.Sequential(nn.Conv2d(2, 3, 3), pool, nn.Flatten()).double().eval()
+    image = torch.randn(2, 9, 9, dtype=torch.float64)
+    line = StraightPath(module, image, lambda out: (out * out.detach().sign() * 0 + out).sum(dim=1))
+    found = line.conductance(module[0])
+    assert found.converged
+    assert found.evaluations < 20_000
+    assert abs(found.delta) < 1e-12
+    assert found.error < 1e-10
+
+
+# Numbers of every size
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1e6])
+@pytest.mark.parametrize("above", [torch.sin, lambda y: y**3 - y])
+def test_the_unit_of_a_layer_does_not_matter(unit: float, above: Any) -> None:
+    module = network(lambda x: unit * torch.cat([x, x**2], 1), lambda y: above(y / unit))
+    found = path(module, 1.0).conductance(module[0])
+    assert found.converged
+    assert found.evaluations < 2_000
+    influence = path(module, 1.0).internal_influence(module[0])
+    assert influence.converged
+    assert influence.evaluations < 2_000
+
+
+@pytest.mark.parametrize("slope", [10, 100, 1_000])
+@pytest.mark.parametrize("middle", [0.211, 0.5, 0.8])
+def test_steep_functions_settle_in_float32(slope: float, middle: float) -> None:
+    module = network(lambda x: x.clone(), lambda y: (slope * (y - middle)).tanh())
+    found = StraightPath(module, torch.ones(1), first_output).conductance(module[0])
+    ends = torch.tensor([-slope * middle, slope * (1 - middle)], dtype=torch.float64).tanh()
+    assert found.converged
+    assert abs(float(found.values) - float(ends[1] - ends[0])) <= found.error
+    assert found.error < 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_are_added_in_a_wider_type(dtype: torch.dtype) -> None:
+    wide = nn.Linear(256, 256, dtype=dtype).eval()
+    with torch.no_grad():
+        wide.weight.fill_(2.0)
+        wide.bias.zero_()
+    line = StraightPath(wide, torch.full((256,), 0.5, dtype=dtype), lambda out: out.mean(dim=1))
+    assert float(line.integrated_gradients().values.sum()) == pytest.approx(256, rel=0.02)

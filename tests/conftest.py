@@ -1,9 +1,12 @@
-"""What the tests share: models, sentences, a browser, and where the treebank may be."""
+"""What the tests share: an empty folder to run in, models, sentences, a browser, the treebank."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +53,21 @@ SENTENCES = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder as the current one, so that no test finds the models and data of the user."""
+    folder = tmp_path_factory.mktemp("nowhere")
+    with contextlib.chdir(folder):
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_there(nowhere: Path) -> Iterator[None]:
+    """A test that writes into the current folder takes one of its own: `in_folder`."""
+    yield
+    assert not [*nowhere.iterdir()]
+
+
 @pytest.fixture(scope="session")
 def sst() -> Model:
     """The shipped model."""
@@ -59,10 +77,25 @@ def sst() -> Model:
 @pytest.fixture(scope="session")
 def treebank() -> Path:
     """A folder with SST's trees."""
-    for folder in (ROOT / "data" / "sst", ROOT.parent / "shared" / "data" / "sst"):
-        if (folder / "test.txt").is_file():
-            return folder
-    pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
+    folder = released("sst")
+    if folder is None:
+        pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
+    return folder
+
+
+def released(name: str) -> Path | None:
+    """Where a corpus that no package carries is whole: its files are those of data/README.md."""
+    readme = (ROOT / "data" / "README.md").read_text()
+    listed = re.findall(rf"^([0-9a-f]{{64}})  {name}/(.+)$", readme, re.MULTILINE)
+    for data in (ROOT / "data", ROOT.parent / "shared" / "data"):
+        files = {data / name / file: sha256 for sha256, file in listed}
+        if all(path.is_file() and _sha256(path) == sha256 for path, sha256 in files.items()):
+            return data / name
+    return None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")

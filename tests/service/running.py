@@ -33,12 +33,11 @@ class Running:
 
     def start(self, *, wait: bool = True) -> Running:
         """Start it, and wait until it answers and its worker looks for work."""
-        known = {k: v for k, v in os.environ.items() if not k.startswith("TEXTCOND_")}
         command = [sys.executable, "-m", "textcond", "serve", "--data", str(self.data)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port), *self.arguments],
-                env={**known, "OMP_NUM_THREADS": "1", **self.settings},
+                env={**os.environ, "OMP_NUM_THREADS": "1", **self.settings},
                 stderr=log,
             )
         if wait:

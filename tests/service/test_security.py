@@ -89,10 +89,9 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
 
 
 def _textcond(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    known = {k: v for k, v in os.environ.items() if not k.startswith("TEXTCOND_")}
     return subprocess.run(
         [sys.executable, "-m", "textcond", *arguments],
-        env={**known, **environment},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 import textcond
@@ -166,6 +166,11 @@ def run(
     return call
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts services comes first: no process is left with the longest files at the end."""
+    items.sort(key=lambda item: ROOT / "tests" / "service" not in item.path.parents)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where everything must be present, a skip fails the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -176,5 +181,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 # Speed is no matter of these tests, and the first example of a law waits for imports.
-settings.register_profile("plain", deadline=None)
+settings.register_profile("plain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("plain")

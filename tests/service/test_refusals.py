@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.service.backends import submit, succeed, train, until_at, upload
-from tests.service.running import Running, running
+from tests.service.running import SECONDS, Running, running
 
 EXEMPLAR = {"filters": "exemplar", "text": "this is not good", "pattern": "not good"}
 
@@ -110,7 +110,7 @@ def test_streams_end_when_the_service_stops(tmp_path: Path) -> None:
         thread.start()
         until_at(service, id, 1)
         service.stop()
-        thread.join(10)
+        thread.join(SECONDS)
         assert not thread.is_alive()
         assert told[-1] == ""
         assert [line for line in told if line.startswith("data: ")]

@@ -1,7 +1,6 @@
 """Processes killed, servers restarted, disks full, clocks moved: nothing is lost or done twice.
 
-One worker killed is a quick test. All else is thorough, and each as often as TEXTCOND_FAULTS says,
-at random moments.
+Each as often as TEXTCOND_FAULTS says, at random moments.
 """
 
 from __future__ import annotations
@@ -70,18 +69,13 @@ def test_training_survives_its_worker(service: Running, calm: dict[str, Any]) ->
     assert left_over(service) == []
 
 
-@pytest.mark.parametrize("damaged", [False, pytest.param(True, marks=pytest.mark.thorough)])
-def test_a_training_goes_on_from_its_checkpoint(
-    service: Running, calm: dict[str, Any], damaged: bool
-) -> None:
-    """Or, where that is damaged, from the beginning."""
-    name = f"killed-{damaged}"
-    id = train(service, name)
-    state = service.data / "models" / f"{name}.training.pt"
+@pytest.mark.thorough
+def test_a_damaged_checkpoint_is_dropped(service: Running, calm: dict[str, Any]) -> None:
+    id = train(service, "damaged")
+    state = service.data / "models" / "damaged.training.pt"
     until(state.exists)
     assert kill_worker(service, id)
-    if damaged:
-        state.write_bytes(state.read_bytes()[:1_000])
+    state.write_bytes(state.read_bytes()[:1_000])
     job = succeed(service, id)
     assert job["attempts"] == 2
     models = [service.client.get(row["result"]).json() for row in (calm, job)]

@@ -175,7 +175,21 @@ def test_two_workers_race(served: Running, count: int) -> None:
     assert left_over(served) == []
 
 
+@pytest.mark.parametrize("served", [FIRST], indirect=True, scope="module")
+def test_a_training_goes_on_after_its_worker_is_killed(served: Running) -> None:
+    calm = succeed(served, train(served, "undisturbed"))
+    id = train(served, "killed")
+    until((served.data / "models" / "killed.training.pt").exists)
+    assert kill_worker(served, id)
+    job = succeed(served, id)
+    assert job["attempts"] == 2
+    models = [served.client.get(row["result"]).json() for row in (calm, job)]
+    assert models[0]["hash"] == models[1]["hash"]
+    assert left_over(served) == []
+
+
 @on_some
+@pytest.mark.thorough
 def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     # Longer than what a worker that should stop waits for the job's end.
     calm = succeed(served, train(served, "calm", epochs=250))
@@ -193,6 +207,7 @@ def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
 
 
 @on_some
+@pytest.mark.thorough
 def test_a_job_that_kills_its_worker_fails(served: Running) -> None:
     id = train(served, "deadly", epochs=900)
     for attempt in (1, 2, 3):

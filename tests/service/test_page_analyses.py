@@ -16,6 +16,8 @@ from tests.service.pages import (
 )
 from tests.service.running import Running
 
+SERVICE = "pages"
+
 # Division of labour
 
 

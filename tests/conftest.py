@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import logging
 import os
 import re
 import shutil
@@ -62,9 +63,17 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_there(nowhere: Path) -> Iterator[None]:
-    """A test that writes into the current folder takes one of its own: `in_folder`."""
+def _nothing_is_left(nowhere: Path) -> Iterator[None]:
+    """A test that writes into the current folder takes one of its own: `in_folder`.
+
+    And a log that a command sets up goes with the stderr that it writes to, which pytest closes:
+    whatever is logged later, by Dask for one, would end there.
+    """
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
     yield
+    root.handlers = handlers
+    root.setLevel(level)
     assert not [*nowhere.iterdir()]
 
 

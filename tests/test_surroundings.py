@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import datasets
+import pytest
 
 from tests import OWN
 from tests.conftest import ROOT
@@ -55,3 +57,16 @@ def test_what_a_user_has_set_is_gone() -> None:
 def test_the_hub_is_not_asked_and_its_cache_is_empty() -> None:
     assert datasets.config.HF_HUB_OFFLINE
     assert os.environ["HF_HOME"] == datasets.config.HF_CACHE_HOME
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_log_goes_with_the_test_that_sets_it_up(
+    turn: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the second turn the first one's stderr is closed."""
+    configure = pytest.importorskip("textcond_service.logs", reason="no extra `service`").configure
+    streams = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
+    assert not [stream for stream in streams if getattr(stream, "closed", False)]
+    configure()
+    logging.getLogger("distributed.core").warning("heard")
+    assert "heard" in capsys.readouterr().err

@@ -36,7 +36,7 @@ pytestmark = [
 def scheduler() -> Iterator[str]:
     """One that is there already, with a worker."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
+        n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0", host="127.0.0.1"
     ) as local:
         yield local.scheduler_address
 

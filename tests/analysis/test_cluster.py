@@ -111,7 +111,9 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize("victim", ["scheduler", "worker"])
+@pytest.mark.parametrize(
+    "victim", ["scheduler", pytest.param("worker", marks=pytest.mark.thorough)]
+)
 def test_a_cluster_that_is_lost(
     model: Model, tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch, victim: str
 ) -> None:

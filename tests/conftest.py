@@ -176,8 +176,14 @@ def run(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts services comes first: no process is left with the longest files at the end."""
-    items.sort(key=lambda item: ROOT / "tests" / "service" not in item.path.parents)
+    """The longest files come first, so that no process is left with one at the end."""
+    longest = ("service", "studies", "analysis")
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return longest.index(folder) if folder in longest else len(longest)
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

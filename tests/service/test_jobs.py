@@ -46,6 +46,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield service
 
 
+on_first = pytest.mark.parametrize("served", [FIRST], indirect=True, scope="module")
 on_all = pytest.mark.parametrize("served", BACKENDS, indirect=True, scope="module")
 # What a restart takes is the same on every backend, and long.
 on_some = pytest.mark.parametrize(
@@ -146,8 +147,18 @@ def test_cancelled_jobs_leave_nothing(served: Running) -> None:
     assert served.client.get("/v1/models/long").status_code == 404
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.thorough)])
-def test_two_workers_race(served: Running, count: int) -> None:
+@on_first
+def test_two_workers_race(served: Running) -> None:
+    check_race(served, 20)
+
+
+@on_all
+@pytest.mark.thorough
+def test_two_workers_race_for_many(served: Running) -> None:
+    check_race(served, 200)
+
+
+def check_race(served: Running, count: int) -> None:
     """Two are busy while jobs come that end at once; then they take them in turns."""
     content = b"text,label\n" + b"good,positive\n" * 10
     tiny = f"tiny{count}"
@@ -175,7 +186,7 @@ def test_two_workers_race(served: Running, count: int) -> None:
     assert left_over(served) == []
 
 
-@pytest.mark.parametrize("served", [FIRST], indirect=True, scope="module")
+@on_first
 def test_a_training_goes_on_after_its_worker_is_killed(served: Running) -> None:
     calm = succeed(served, train(served, "undisturbed"))
     id = train(served, "killed")

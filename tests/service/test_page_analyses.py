@@ -16,7 +16,7 @@ from tests.service.pages import (
 )
 from tests.service.running import Running
 
-SERVICE = "pages"
+SERVICE = "analyses"  # its first rules are those that a test here asks for
 
 # Division of labour
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint bench ablation picture
+.PHONY: demo test test-rest test-all lint bench ablation picture
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv; this takes a few minutes the first time."
@@ -22,9 +22,18 @@ demo: $(INSTALLED)
 	@echo; echo "== The same over HTTP, and rules with a negator for spaCy (docs/service.sh)"; echo
 	$(BIN)/python -m docs.service
 
-# A process a core, each with one thread: a file's tests stay together.
+# A process a core, each with one thread: a file's tests stay together, the longest files come first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(PYTEST) -m "not thorough"
+
+# What repeats it: faults, made-up requests, studies, every backend, thousands of cases.
+test-rest: $(INSTALLED)
+	$(PYTEST) -m thorough
+
+test-all: $(INSTALLED)
+	$(PYTEST)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,9 +1,13 @@
-"""What the tests share: models, sentences, a browser, and where the treebank may be."""
+"""What the tests share: an empty folder to run in, models, sentences, a browser, the treebank."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
+import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 import textcond
@@ -50,6 +54,29 @@ SENTENCES = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder as the current one, so that no test finds the models and data of the user."""
+    folder = tmp_path_factory.mktemp("nowhere")
+    with contextlib.chdir(folder):
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(nowhere: Path) -> Iterator[None]:
+    """A test that writes into the current folder takes one of its own: `in_folder`.
+
+    And a log that a command sets up goes with the stderr that it writes to, which pytest closes:
+    whatever is logged later, by Dask for one, would end there.
+    """
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    assert not [*nowhere.iterdir()]
+
+
 @pytest.fixture(scope="session")
 def sst() -> Model:
     """The shipped model."""
@@ -59,10 +86,25 @@ def sst() -> Model:
 @pytest.fixture(scope="session")
 def treebank() -> Path:
     """A folder with SST's trees."""
-    for folder in (ROOT / "data" / "sst", ROOT.parent / "shared" / "data" / "sst"):
-        if (folder / "test.txt").is_file():
-            return folder
-    pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
+    folder = released("sst")
+    if folder is None:
+        pytest.skip("SST's trees are not here: unpack trainDevTestTrees_PTB.zip into data/sst")
+    return folder
+
+
+def released(name: str) -> Path | None:
+    """Where a corpus that no package carries is whole: its files are those of data/README.md."""
+    readme = (ROOT / "data" / "README.md").read_text()
+    listed = re.findall(rf"^([0-9a-f]{{64}})  {name}/(.+)$", readme, re.MULTILINE)
+    for data in (ROOT / "data", ROOT.parent / "shared" / "data"):
+        files = {data / name / file: sha256 for sha256, file in listed}
+        if all(path.is_file() and _sha256(path) == sha256 for path, sha256 in files.items()):
+            return data / name
+    return None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +175,17 @@ def run(
     return call
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no process is left with one at the end."""
+    longest = ("service", "studies", "analysis")
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return longest.index(folder) if folder in longest else len(longest)
+
+    items.sort(key=place)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where everything must be present, a skip fails the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -143,5 +196,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 # Speed is no matter of these tests, and the first example of a law waits for imports.
-settings.register_profile("plain", deadline=None)
+settings.register_profile("plain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("plain")

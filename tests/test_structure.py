@@ -89,7 +89,7 @@ def test_examples_of_the_readme() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert blocks
     program = "\n".join(blocks)
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
 def test_commands_of_the_readme() -> None:
@@ -120,12 +120,13 @@ def test_the_wheel_carries_the_model(tmp_path: Path) -> None:
 
 
 def test_nothing_of_this_machine_is_committed() -> None:
-    if not (ROOT / ".git").exists() or ROOT.parent == Path("/"):
-        pytest.skip("not a git checkout in a folder of its own")
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
     listing = ["git", "ls-files"]
     tracked = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
     names = tracked.stdout.split()
     assert "README.md" in names
+    folder = f"{ROOT.parent if ROOT.parent.name else ROOT}/"
     for name in names:
         content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b""
-        assert str(ROOT.parent).encode() + b"/" not in content, name
+        assert folder.encode() not in content, name

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from distributed import Client, LocalCluster
 
 from tests.analysis.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
-from tests.service.running import free_port, until
+from tests.service.running import SECONDS, free_port, until
 from textcond import cluster
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.run import Progress
@@ -37,7 +36,7 @@ pytestmark = [
 def scheduler() -> Iterator[str]:
     """One that is there already, with a worker."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
+        n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0", host="127.0.0.1"
     ) as local:
         yield local.scheduler_address
 
@@ -85,22 +84,25 @@ def test_a_stopped_run_goes_on(
     assert sum(rate > 0 for rate in rates) == 38 - kept
 
 
-def test_workers_that_are_killed(model: Model, tmp_path: Path, small_shards: None) -> None:
-    """Five times in a run; each costs only the shards that it was at."""
-    texts = dataset_of(texts_of(2_000))
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.thorough)])
+def test_workers_that_are_killed(
+    model: Model, tmp_path: Path, small_shards: None, times: int
+) -> None:
+    """In a run; each costs only the shards that it was at."""
+    texts = dataset_of(texts_of(400 * times))
     CorpusConductance.compute(model, texts, tmp_path / "whole")
     killed: set[int] = set()
     with workers_of(workers=2) as (runner, _), Client(runner.args[0].scheduler.address) as other:
 
         def kill(progress: Progress) -> None:
-            if progress.done >= 250 * (len(killed) + 1) and len(killed) < 5:
-                other.wait_for_workers(2, timeout=120)
+            if progress.done >= 250 * (len(killed) + 1) and len(killed) < times:
+                other.wait_for_workers(2, timeout=SECONDS)
                 if there := set(other.run(os.getpid).values()) - killed:
                     killed.add(victim := min(there))
                     os.kill(victim, signal.SIGKILL)
 
         CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner, watch=kill)
-    assert len(killed) == 5
+    assert len(killed) == times
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
@@ -109,7 +111,9 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize("victim", ["scheduler", "worker"])
+@pytest.mark.parametrize(
+    "victim", ["scheduler", pytest.param("worker", marks=pytest.mark.thorough)]
+)
 def test_a_cluster_that_is_lost(
     model: Model, tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch, victim: str
 ) -> None:
@@ -129,6 +133,8 @@ def test_a_cluster_that_is_lost(
     }
     try:
         until(lambda: is_open(port), what="the scheduler")
+        with Client(address, timeout=SECONDS) as client:
+            client.wait_for_workers(1, timeout=SECONDS)
         monkeypatch.setattr(cluster, "_PATIENCE", 10)
         monkeypatch.setattr(cluster, "_RESTART", 2)
         with workers_of(address) as (runner, _):
@@ -198,7 +204,7 @@ def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:
 
     until(spawned, what="a worker", every=0.01)
     os.kill(started[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 2
     assert err.splitlines()[-1].startswith("textcond: The workers (1) did not start: one died")
     assert "Traceback" not in err
@@ -221,13 +227,14 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
 def test_a_stop_by_the_keyboard(tmp_path: Path) -> None:
     """The terminal sends it to the workers as well."""
     process = analyzing(tmp_path, 200_000)
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("out/*.parquet"))) < 3:
+
+    def is_at_work() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return len(list(tmp_path.glob("out/*.parquet"))) >= 3
+
+    until(is_at_work, what="three shards")
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("textcond: Stopped. What is done is kept")

@@ -124,14 +124,15 @@ def test_a_stopped_run_goes_on(
     assert seen[-1].rate > 0
 
 
-def test_killed_three_times(in_folder: Path) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.thorough)])
+def test_killed(in_folder: Path, times: int) -> None:
     """The command itself, with SIGKILL at random moments after its first shard."""
     lines = [f"{text}, take {take}" for take in range(350) for text in SENTENCES]
     Path("own.txt").write_text("\n".join(lines))
     command = [sys.executable, "-m", "textcond", "analyze", "--data", "own.txt", "--out"]
     subprocess.run([*command, "whole"], check=True, capture_output=True)
     moments = random.Random(0)
-    for _ in range(3):
+    for _ in range(times):
         shards = len([*Path("out").glob("*.parquet")])
         process = subprocess.Popen([*command, "out"], stderr=subprocess.DEVNULL)
         while len([*Path("out").glob("*.parquet")]) == shards and process.poll() is None:

@@ -162,7 +162,9 @@ def test_kept_words_carry_the_conductance(sst: Model, analysis: CorpusConductanc
     )
 
 
-@pytest.mark.parametrize("target", ["negative:positive", "negative"])
+@pytest.mark.parametrize(
+    "target", ["negative:positive", pytest.param("negative", marks=pytest.mark.thorough)]
+)
 def test_rules_speak_of_positive_and_negative(
     sst: Model, analysis: CorpusConductance, rules: RuleSet, tmp_path: Path, target: str
 ) -> None:

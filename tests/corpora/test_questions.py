@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import released
 from tests.corpora.release import HEAD, write
 from textcond.corpora.columns import CLASS, NO_LABEL, class_names
 from textcond.corpora.loading import load_corpus
@@ -102,10 +102,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def release() -> Path:
     """The release itself."""
-    for folder in (ROOT / "data", ROOT.parent / "shared" / "data"):
-        if (folder / "wikitablequestions" / "random-split-1-dev.tsv").is_file():
-            return folder / "wikitablequestions"
-    pytest.skip("WikiTableQuestions is not here: put its tsv files into data/wikitablequestions")
+    folder = released("wikitablequestions")
+    if folder is None:
+        pytest.skip("WikiTableQuestions is not here: put its files into data/wikitablequestions")
+    return folder
 
 
 def test_the_release_itself(release: Path) -> None:

@@ -24,7 +24,12 @@ packaged = pytest.mark.skipif(
 
 @packaged
 @pytest.mark.parametrize(
-    ("data", "commonplace"), [("rotten-tomatoes", 20), ("sst-phrases", 20), ("imdb-sentences", 35)]
+    ("data", "commonplace"),
+    [
+        ("rotten-tomatoes", 20),
+        pytest.param("sst-phrases", 20, marks=pytest.mark.thorough),
+        pytest.param("imdb-sentences", 35, marks=pytest.mark.thorough),
+    ],
 )
 def test_no_heldout_sentence_of_sst_is_trained_on(
     treebank: Path, data: str, commonplace: int

@@ -13,6 +13,7 @@ import torch
 
 from tests.conftest import ROOT
 from textcond.errors import ModelError
+from textcond.model import checkpoint
 from textcond.model.checkpoint import Model, load, model_summaries, save
 from textcond.text.vocabulary import Vocabulary
 
@@ -49,6 +50,28 @@ def test_loading_by_name_from_any_folder(in_folder: Path, sst: Model) -> None:
     own = in_folder / "models" / "mine"
     shutil.copytree(ROOT / "models" / "sst", own)
     assert load("mine").name == "mine"
+
+
+@pytest.mark.parametrize("place", ["models", "textcond/models"])
+def test_a_model_beside_the_one_that_ships_does_not_ship(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """A user's models in a checkout are found from there alone; a damaged one does no harm."""
+    checkout = in_folder / "checkout"
+    for name in ("demo", "reviews"):
+        (checkout / place / name).mkdir(parents=True)
+        (checkout / place / name / "config.json").write_text("{}")
+    shutil.copytree(ROOT / "models" / "sst", checkout / place / "sst")
+    module = checkout / "textcond" / "model" / "checkpoint.py"
+    monkeypatch.setattr(checkpoint, "__file__", str(module))
+    assert checkpoint.model_folders() == [checkout / place / "sst"]
+    assert load("sst").name == "sst"
+    with pytest.raises(ModelError, match="There is no model 'demo'; known are: sst"):
+        load("demo")
+    if place == "models":
+        monkeypatch.chdir(checkout)
+        names = [summary["name"] for summary in model_summaries()]
+        assert names == ["demo", "reviews", "sst"]
 
 
 def test_a_folder_of_the_same_name_hides_no_model(in_folder: Path, sst: Model) -> None:

@@ -10,6 +10,7 @@ import pytest
 from datasets import Dataset
 from playwright.sync_api import Browser, Dialog, Page, expect
 
+from tests.service.running import SECONDS
 from textcond.analysis.corpus import CorpusConductance
 from textcond.corpora.columns import NO_LABEL, polar_dataset
 from textcond.corpora.gold import Gold, gold_of_sentences
@@ -69,7 +70,7 @@ def page(browser: Browser, report: Report) -> Iterator[Page]:
 
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
-        page.set_default_timeout(5_000)
+        page.set_default_timeout(1_000 * SECONDS)
         page.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", close)

@@ -66,7 +66,7 @@ def _flushed(address: str) -> Iterator[None]:
 def _new_database(server: str) -> Iterator[str]:
     name = f"textcond_test_{os.getpid()}"
     try:
-        connection = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=60)
     except psycopg.OperationalError:
         pytest.skip(f"No PostgreSQL answers at {server}")
     with connection:
@@ -106,7 +106,7 @@ def own_redis() -> Iterator[Server]:
     def start() -> None:
         running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
         with redis.Redis(port=port) as client:
-            until(lambda: _answers(client), what="Redis", seconds=20)
+            until(lambda: _answers(client), what="Redis")
 
     def restart() -> None:
         running[-1].kill()

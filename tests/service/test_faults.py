@@ -40,7 +40,7 @@ from tests.service.backends import (
     until_at,
     upload,
 )
-from tests.service.running import Running, running, until
+from tests.service.running import SECONDS, Running, running, until
 
 RANDOM = random.Random(5)
 SHARDS = 2 if FAULTS <= 2 else 5
@@ -54,16 +54,23 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield started
 
 
-def test_training_survives_its_worker(service: Running) -> None:
+@pytest.fixture(scope="module")
+def calm(service: Running) -> dict[str, Any]:
+    """A training that nothing disturbed."""
     succeed(service, train(service, "warm", epochs=1))
-    calm = succeed(service, train(service, "calm"))
+    return succeed(service, train(service, "calm"))
+
+
+@pytest.mark.thorough
+def test_training_survives_its_worker(service: Running, calm: dict[str, Any]) -> None:
     killed = kill_at_random(service, lambda number: train(service, f"killed{number}"), calm)
     hashes = {service.client.get(job["result"]).json()["hash"] for job in (calm, *killed)}
     assert len(hashes) == 1
     assert left_over(service) == []
 
 
-def test_a_damaged_checkpoint_is_dropped(service: Running) -> None:
+@pytest.mark.thorough
+def test_a_damaged_checkpoint_is_dropped(service: Running, calm: dict[str, Any]) -> None:
     id = train(service, "damaged")
     state = service.data / "models" / "damaged.training.pt"
     until(state.exists)
@@ -71,11 +78,12 @@ def test_a_damaged_checkpoint_is_dropped(service: Running) -> None:
     state.write_bytes(state.read_bytes()[:1_000])
     job = succeed(service, id)
     assert job["attempts"] == 2
-    models = [service.client.get(f"/v1/models/{name}").json() for name in ("calm", "damaged")]
+    models = [service.client.get(row["result"]).json() for row in (calm, job)]
     assert models[0]["hash"] == models[1]["hash"]
     assert left_over(service) == []
 
 
+@pytest.mark.thorough
 def test_an_analysis_survives_its_worker(service: Running) -> None:
     upload(service, "many", 1_024 * SHARDS - 500)
     request = {"model": "sst", "corpus": "many"}
@@ -137,7 +145,7 @@ class Load:
                 thread.join()
 
     def _repeat(self, call: Callable[[httpx.Client], None]) -> None:
-        with httpx.Client(base_url=self.service.url, timeout=60) as client:
+        with httpx.Client(base_url=self.service.url, timeout=SECONDS) as client:
             while not self._stop.wait(0.2):
                 call(client)
 
@@ -193,6 +201,7 @@ def check_load(service: Running, disturb: Callable[[], None]) -> None:
     print(f"{FAULTS} times; {total} jobs, {load.explained} explanations")
 
 
+@pytest.mark.thorough
 def test_the_web_process_is_killed_under_load(tmp_path: Path) -> None:
     with running(tmp_path / "data", threads=1) as service:
 
@@ -203,6 +212,7 @@ def test_the_web_process_is_killed_under_load(tmp_path: Path) -> None:
         check_load(service, disturb)
 
 
+@pytest.mark.thorough
 def test_postgresql_is_restarted_under_load(tmp_path: Path) -> None:
     with own_postgres() as server:
         migrate(server.address)
@@ -211,6 +221,7 @@ def test_postgresql_is_restarted_under_load(tmp_path: Path) -> None:
             check_load(service, server.restart)
 
 
+@pytest.mark.thorough
 def test_redis_is_restarted_under_load(tmp_path: Path) -> None:
     with (
         own_redis() as server,
@@ -219,6 +230,7 @@ def test_redis_is_restarted_under_load(tmp_path: Path) -> None:
         check_load(service, server.restart)
 
 
+@pytest.mark.thorough
 def test_a_full_disk(tmp_path: Path) -> None:
     """At the first checkpoint, at a later one, at the model itself, and in an analysis."""
     data = tmp_path / "data"
@@ -311,7 +323,7 @@ def move_times(database: Database, id: str, seconds: float) -> None:
             setattr(job, name, getattr(job, name) + seconds)
 
 
-@pytest.mark.measured
+@pytest.mark.thorough
 def test_the_clock_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a library between the service and the system's clock."""
     libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))

@@ -42,6 +42,7 @@ def test_rules_of_an_exemplar(service: Running, analysis: str) -> None:
     assert any(rule["sign"] < 0 and "not" in rule["name"] for rule in rules)
 
 
+@pytest.mark.thorough
 def test_the_readme_s_way_through_the_api(service: Running, tmp_path: Path) -> None:
     """Train, ask for filters, extract rules, download patterns: by curl, as it is written."""
     if shutil.which("curl") is None:

@@ -1,6 +1,7 @@
 """Made-up requests to the whole API, and made-up texts to what reads texts.
 
-TEXTCOND_FUZZ_CASES and TEXTCOND_HOSTILE_TEXTS say how many; a measurement takes 5,000 and 10,000.
+A few are quick. TEXTCOND_FUZZ_CASES and TEXTCOND_HOSTILE_TEXTS say how many the thorough tests
+make up; a measurement takes 5,000 and 10,000.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ from tests.service.running import Running, create_key, running
 
 CASES = int(os.environ.get("TEXTCOND_FUZZ_CASES", "300"))
 TEXTS = int(os.environ.get("TEXTCOND_HOSTILE_TEXTS", "300"))
+few_and_many_cases = pytest.mark.parametrize(
+    "cases", [30, pytest.param(CASES, marks=pytest.mark.thorough)]
+)
+few_and_many_texts = pytest.mark.parametrize(
+    "times", [20, pytest.param(TEXTS, marks=pytest.mark.thorough)]
+)
 LIMITS = {"threads": 1, "requests_per_minute": 10**9, "max_jobs": 10}
 ANALYSES = 2
 
@@ -28,7 +35,7 @@ ANALYSES = 2
 CONFIGURATION = """
 continue-on-failure = true
 max-stream-events = 1
-request-timeout = 60
+request-timeout = 300
 
 [headers]
 Authorization = "Bearer {key}"
@@ -92,7 +99,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
         yield service, configuration
 
 
-def test_every_path_keeps_its_word(fuzzed: tuple[Running, Path], tmp_path: Path) -> None:
+@few_and_many_cases
+def test_every_path_keeps_its_word(
+    fuzzed: tuple[Running, Path], tmp_path: Path, cases: int
+) -> None:
     service, configuration = fuzzed
     document = service.client.get("/openapi.json").json()
     operations = sum(len(methods) for methods in document["paths"].values())
@@ -102,7 +112,7 @@ def test_every_path_keeps_its_word(fuzzed: tuple[Running, Path], tmp_path: Path)
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
         *("run", f"{service.url}/openapi.json", "--checks", "all", "--no-color"),
         *("--exclude-checks", "use_after_free"),
-        *("--max-examples", str(max(1, CASES // operations)), "--report", "json"),
+        *("--max-examples", str(max(1, cases // operations)), "--report", "json"),
         *("--report-json-path", str(report)),
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -110,7 +120,7 @@ def test_every_path_keeps_its_word(fuzzed: tuple[Running, Path], tmp_path: Path)
     assert done.returncode == 0, shown
     told = json.loads(report.read_text())
     assert told["operations"]["tested"] == operations
-    assert told["test_cases"]["generated"] >= CASES
+    assert told["test_cases"]["generated"] >= cases
     assert told["failures"] == told["errors"] == []
     print(told["test_cases"])
 
@@ -148,34 +158,36 @@ _TARGETS = st.one_of(
 )
 
 
-def _hostile(test: Any) -> Any:
+def _hold(times: int, test: Callable[..., None], **made_up: st.SearchStrategy[Any]) -> None:
+    """Try it on so many examples."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=TEXTS, deadline=None, database=None, suppress_health_check=checks)(
-        test
-    )
+    often = settings(max_examples=times, database=None, suppress_health_check=checks)
+    often(given(**made_up)(test))()
 
 
-@_hostile
-@given(text=_TEXTS, target=_TARGETS, output=st.sampled_from(["logit", "probability"]))
-def test_hostile_texts_are_explained_or_refused(
-    fuzzed: tuple[Running, Path], text: str, target: str, output: str
-) -> None:
-    body = {"text": text, "target": target, "output": output}
-    answer = _post(fuzzed[0], "/v1/models/sst/explain", body)
-    if answer.status_code == 200:
-        explained = answer.json()
-        total = explained["score"] - explained["baseline_score"]
-        assert sum(explained["token_attributions"]) == pytest.approx(total, abs=1e-6)
+@few_and_many_texts
+def test_hostile_texts_are_explained_or_refused(fuzzed: tuple[Running, Path], times: int) -> None:
+    def explain(text: str, target: str, output: str) -> None:
+        body = {"text": text, "target": target, "output": output}
+        answer = _post(fuzzed[0], "/v1/models/sst/explain", body)
+        if answer.status_code == 200:
+            explained = answer.json()
+            total = explained["score"] - explained["baseline_score"]
+            assert sum(explained["token_attributions"]) == pytest.approx(total, abs=1e-6)
+
+    outputs = st.sampled_from(["logit", "probability"])
+    _hold(times, explain, text=_TEXTS, target=_TARGETS, output=outputs)
 
 
-@_hostile
-@given(text=_TEXTS, pattern=st.one_of(_TEXTS, st.integers(1, 50)), target=_TARGETS)
-def test_hostile_patterns_are_found_or_refused(
-    fuzzed: tuple[Running, Path], text: str, pattern: str | int, target: str
-) -> None:
-    part = pattern if isinstance(pattern, str) else text[:pattern]
-    body = {"text": text, "pattern": part, "target": target}
-    _post(fuzzed[0], "/v1/models/sst/filters/query", body)
+@few_and_many_texts
+def test_hostile_patterns_are_found_or_refused(fuzzed: tuple[Running, Path], times: int) -> None:
+    def query(text: str, pattern: str | int, target: str) -> None:
+        part = pattern if isinstance(pattern, str) else text[:pattern]
+        body = {"text": text, "pattern": part, "target": target}
+        _post(fuzzed[0], "/v1/models/sst/filters/query", body)
+
+    patterns = st.one_of(_TEXTS, st.integers(1, 50))
+    _hold(times, query, text=_TEXTS, pattern=patterns, target=_TARGETS)
 
 
 def _post(service: Running, path: str, body: dict[str, str]) -> httpx.Response:

@@ -29,7 +29,13 @@ from tests.service.running import Running, running, until
 EXEMPLAR = {"text": "this is not good", "pattern": "not good"}
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+FIRST, *OTHERS = BACKENDS
+
+
+@pytest.fixture(
+    scope="module",
+    params=[FIRST, *(pytest.param(name, marks=pytest.mark.thorough) for name in OTHERS)],
+)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     data = tmp_path_factory.mktemp(request.param) / "data"
     with (
@@ -40,12 +46,15 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield service
 
 
+on_first = pytest.mark.parametrize("served", [FIRST], indirect=True, scope="module")
+on_all = pytest.mark.parametrize("served", BACKENDS, indirect=True, scope="module")
 # What a restart takes is the same on every backend, and long.
 on_some = pytest.mark.parametrize(
-    "served", BACKENDS if FAULTS > 2 else BACKENDS[:1], indirect=True, scope="module"
+    "served", BACKENDS if FAULTS > 2 else [FIRST], indirect=True, scope="module"
 )
 
 
+@on_all
 def test_a_job_of_each_kind(served: Running) -> None:
     id = train(served, "small", epochs=4)
     told = follow(served, id)
@@ -132,46 +141,72 @@ def test_cancelled_jobs_leave_nothing(served: Running) -> None:
     assert (served.data / "models" / "long.training.pt").exists()
     assert served.client.delete(f"/v1/jobs/{queued}").json()["state"] == "cancelled"
     assert served.client.delete(f"/v1/jobs/{running}").status_code == 202
-    assert served.finish(running, seconds=10)["state"] == "cancelled"
+    assert served.finish(running)["state"] == "cancelled"
     assert served.client.delete(f"/v1/jobs/{running}").status_code == 409
     assert left_over(served) == []
     assert served.client.get("/v1/models/long").status_code == 404
 
 
+@on_first
 def test_two_workers_race(served: Running) -> None:
-    """Two are busy while 200 jobs come that end at once; then they take them in turns."""
+    check_race(served, 20)
+
+
+@on_all
+@pytest.mark.thorough
+def test_two_workers_race_for_many(served: Running) -> None:
+    check_race(served, 200)
+
+
+def check_race(served: Running, count: int) -> None:
+    """Two are busy while jobs come that end at once; then they take them in turns."""
     content = b"text,label\n" + b"good,positive\n" * 10
-    form = {"data": {"name": "tiny"}, "files": {"file": ("tiny.csv", content)}}
+    tiny = f"tiny{count}"
+    form = {"data": {"name": tiny}, "files": {"file": ("tiny.csv", content)}}
     served.client.post("/v1/corpora", **form)
     other = Running(served.data, "--only", "worker", **{"threads": 1, **_settings(served)})
     other.start(wait=False)
     try:
-        busy = [train(served, f"busy{number}", epochs=60) for number in range(2)]
+        busy = [train(served, f"busy{count}-{number}", epochs=60) for number in range(2)]
         for id in busy:
             until_at(served, id, 1)
         with ThreadPoolExecutor(8) as threads:
-            names = [f"tiny{number}" for number in range(200)]
-            ids = set(threads.map(lambda name: train(served, name, corpus="tiny"), names))
-        assert len(ids) == 200
+            names = [f"{tiny}-{number}" for number in range(count)]
+            ids = set(threads.map(lambda name: train(served, name, corpus=tiny), names))
+        assert len(ids) == count
         for id in (*busy, *ids):
             served.finish(id)
         jobs = [served.job(id) for id in ids]
     finally:
         other.stop()
-    assert Counter((job["state"], job["attempts"]) for job in jobs) == {("failed", 1): 200}
-    assert "the corpus tiny' has no negative text" in jobs[0]["error"]["detail"]
+    assert Counter((job["state"], job["attempts"]) for job in jobs) == {("failed", 1): count}
+    assert f"the corpus {tiny}' has no negative text" in jobs[0]["error"]["detail"]
     started = [record for record in logged(served, "job started") if record["job"] in ids]
-    assert len(started) == 200
+    assert len(started) == count
+    assert left_over(served) == []
+
+
+@on_first
+def test_a_training_goes_on_after_its_worker_is_killed(served: Running) -> None:
+    calm = succeed(served, train(served, "undisturbed"))
+    id = train(served, "killed")
+    until((served.data / "models" / "killed.training.pt").exists)
+    assert kill_worker(served, id)
+    job = succeed(served, id)
+    assert job["attempts"] == 2
+    models = [served.client.get(row["result"]).json() for row in (calm, job)]
+    assert models[0]["hash"] == models[1]["hash"]
     assert left_over(served) == []
 
 
 @on_some
+@pytest.mark.thorough
 def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     # Longer than what a worker that should stop waits for the job's end.
     calm = succeed(served, train(served, "calm", epochs=250))
     id = train(served, "moved", epochs=250)
     until_at(served, id, 30)
-    assert served.stop() < 10
+    served.stop()
     assert (served.data / "models" / "moved.training.pt").exists()
     served.start()
     job = succeed(served, id)
@@ -183,6 +218,7 @@ def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
 
 
 @on_some
+@pytest.mark.thorough
 def test_a_job_that_kills_its_worker_fails(served: Running) -> None:
     id = train(served, "deadly", epochs=900)
     for attempt in (1, 2, 3):

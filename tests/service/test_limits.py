@@ -49,7 +49,10 @@ def test_too_many_jobs_streams_and_corpora(narrow: Running) -> None:
 
 
 def test_too_many_requests(narrow: Running) -> None:
-    answers = [narrow.client.post(EXPLAIN, content=b"{", headers={}) for _ in range(61)]
+    answers = [narrow.client.post(EXPLAIN, content=b"{", headers={})]
+    while answers[-1].status_code != 429:  # a minute may end between them, and another begins
+        answers.append(narrow.client.post(EXPLAIN, content=b"{", headers={}))
+        assert len(answers) <= 10 * 60
     answer = narrow.client.get("/v1/models")
     assert_problem(answer, 429, "60 requests a minute")
     assert 1 <= int(answer.headers["retry-after"]) <= 61

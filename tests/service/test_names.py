@@ -9,20 +9,24 @@ import httpx
 import pytest
 
 from tests.service.asking import assert_problem, send, upload_file
-from tests.service.running import Running
+from tests.service.running import SECONDS, Running
 
 ID = "0" * 32
 
 
-TRAVERSALS = [
-    *("..", ".", "../..", "..%2f..%2fetc%2fpasswd", "%2e%2e%2f%2e%2e%2f", "%2e%2e", "..%5c..%5c"),
-    *("%2fetc%2fpasswd", "/etc/passwd", "C:%5cWindows", "a%00b", "%00", "a%0a", "a%0d%0ab"),
+TRAVERSALS = ["..", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "a%00b", "%ed%a0%80"]
+MORE_TRAVERSALS = [
+    *(".", "../..", "%2e%2e%2f%2e%2e%2f", "%2e%2e", "..%5c..%5c"),
+    *("%2fetc%2fpasswd", "C:%5cWindows", "%00", "a%0a", "a%0d%0ab"),
     *("~root", "sst%2f..%2fsst", ".sst", "sst.training.pt", "a%20b", "%ff%fe", "%c0%ae%c0%ae"),
-    *("sst%3fx", "sst;x", "*", "%252e%252e%252f", "x" * 101, "-a", "_a", "%ed%a0%80"),
+    *("sst%3fx", "sst;x", "*", "%252e%252e%252f", "x" * 101, "-a", "_a"),
 ]
 
 
-@pytest.mark.parametrize("name", TRAVERSALS)
+@pytest.mark.parametrize(
+    "name",
+    [*TRAVERSALS, *(pytest.param(name, marks=pytest.mark.thorough) for name in MORE_TRAVERSALS)],
+)
 def test_names_in_addresses_are_no_paths(service: Running, name: str) -> None:
     for template in (
         *("/v1/models/{}", "/v1/models/{}/explain?text=a", "/v1/models/{}/filters/1"),
@@ -39,7 +43,7 @@ def test_names_in_addresses_are_no_paths(service: Running, name: str) -> None:
 
 def _raw(service: Running, method: str, target: str) -> tuple[int, bytes]:
     """A request whose address is sent as it is: clients would tidy it."""
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=SECONDS)
     connection.putrequest(method, target, skip_accept_encoding=True)
     connection.endheaders()
     answer = connection.getresponse()

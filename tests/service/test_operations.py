@@ -11,11 +11,12 @@ import pytest
 
 import textcond
 from tests.service.asking import EXPLAIN, assert_problem, send
-from tests.service.running import Running, running
+from tests.service.running import Running, running, until
 
 
 def test_health_and_metrics(service: Running, analysis: str) -> None:
     assert service.client.get("/healthz").json() == {"status": "ok"}
+    until(service.is_ready)
     ready = service.client.get("/readyz")
     assert ready.status_code == 200
     parts = {"model": True, "database": True, "queue": True, "worker": True}

@@ -18,6 +18,8 @@ from tests.service.pages import (
 )
 from tests.service.running import Running
 
+SERVICE = "pages"
+
 # Explain
 
 

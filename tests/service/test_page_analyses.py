@@ -16,6 +16,8 @@ from tests.service.pages import (
 )
 from tests.service.running import Running
 
+SERVICE = "analyses"  # its first rules are those that a test here asks for
+
 # Division of labour
 
 

@@ -22,6 +22,8 @@ from tests.service.pages import (
 )
 from tests.service.running import Running, create_key, running
 
+SERVICE = "pages"
+
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

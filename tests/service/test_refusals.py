@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.service.backends import submit, succeed, train, until_at, upload
-from tests.service.running import Running, running
+from tests.service.running import SECONDS, Running, running
 
 EXEMPLAR = {"filters": "exemplar", "text": "this is not good", "pattern": "not good"}
 
@@ -79,13 +79,13 @@ def test_a_model_that_is_in_training(service: Running) -> None:
 
 
 def test_an_analysis_of_a_model_that_is_gone(service: Running) -> None:
-    upload(service, "reviews", 60)
-    request = {"model": "again", "corpus": "reviews"}
-    succeed(service, train(service, "again", epochs=1))
+    upload(service, "again-reviews", 60)
+    request = {"model": "again", "corpus": "again-reviews"}
+    succeed(service, train(service, "again", corpus="again-reviews", epochs=1))
     old = succeed(service, submit(service, "/v1/analyses", request))["id"]
     assert service.client.get("/v1/models/again/filters/1").status_code == 200
     assert service.client.delete("/v1/models/again").status_code == 204
-    succeed(service, train(service, "again", epochs=1, seed=1))
+    succeed(service, train(service, "again", corpus="again-reviews", epochs=1, seed=1))
     card = service.client.get("/v1/models/again/filters/1")
     assert (card.status_code, card.json()["type"]) == (409, "urn:textcond:no-analysis")
     for refused in (
@@ -110,9 +110,11 @@ def test_streams_end_when_the_service_stops(tmp_path: Path) -> None:
         thread.start()
         until_at(service, id, 1)
         service.stop()
-        thread.join(10)
+        thread.join(SECONDS)
         assert not thread.is_alive()
         assert told[-1] == ""
         assert [line for line in told if line.startswith("data: ")]
         logged = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert not [record for record in logged if record.get("level") == "error"]
+        handed_back = [record for record in logged if record["event"] == "job interrupted"]
+        assert [record["state"] for record in handed_back] == ["queued"]

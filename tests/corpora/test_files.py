@@ -134,9 +134,7 @@ def test_quotation_marks_that_could_be_read_both_ways(
 ) -> None:
     path = write(tmp_path, name, content)
     for read in (load_file, summarize_file):
-        with pytest.raises(
-            CorpusError, match=rf"is broken \(line .*{message}.*\); mend"
-        ):
+        with pytest.raises(CorpusError, match=rf"is broken \(line .*{message}.*\); mend"):
             read(path)
 
 

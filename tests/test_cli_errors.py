@@ -41,10 +41,12 @@ DASH = (
         (["explain", "good", "--top", "-1"], "Invalid value for '--top'"),
         (["explain", "-5 stars"], "No such option: -5"),
         (["explain", "- did n't work ."], DASH.format("- ", "explain")),
-        (["explain", "--", "--"], "`text` has no word that the model 'sst' knows ('--')"),
         (["explain", "--really bad", "--json"], DASH.format("--really bad", "explain")),
         (["filters", "-- good", "--pattern", "good"], DASH.format("-- good", "filters")),
-        (["explain", "-", "--jso"], "No such option: --jso (Possible options: --json) See `textc"),
+        (
+            ["explain", "-", "--jso"],
+            "No such option: --jso (Possible options: --json, --top) See `textc",
+        ),
         (["models", "-x"], "textcond: No such option: -x See `textcond --help`."),
         (["explain", "caf\udce9"], "`text` is not UTF-8: byte 0xE9 at position 3; convert it, for"),
         (

@@ -95,7 +95,10 @@ def main() -> None:
 def _hint(error: TyperException) -> str:
     """What to do where a text was taken for an option, which resembles none that there is."""
     command = getattr(getattr(error, "ctx", None), "command", None)
-    if command is None or getattr(error, "possibilities", True):
+    resembled = getattr(error, "possibilities", True) and " " not in getattr(
+        error, "option_name", ""
+    )
+    if command is None or resembled:
         return ""
     if all(one.name != "text" or one.param_type_name != "argument" for one in command.params):
         return ""

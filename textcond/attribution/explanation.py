@@ -18,12 +18,12 @@ from textcond.attribution.inputs import (
     as_list,
     as_written,
     check_is_model,
-    first_of,
     only,
     tokens_of,
 )
 from textcond.attribution.prediction import Prediction, predict
 from textcond.attribution.quantity import MARGIN
+from textcond.attribution.ranking import first_of
 from textcond.errors import PatternError, TextError
 from textcond.model.checkpoint import Model
 

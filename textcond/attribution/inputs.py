@@ -122,13 +122,6 @@ def as_list(texts: Any) -> list[Any]:
     return list(texts)
 
 
-def first_of(rows: Sequence[Result], top: int) -> Sequence[Result]:
-    """The first `top` of the rows, all of them with 0; raises `ValueError` for fewer."""
-    if top < 0:
-        raise ValueError(f"`top` is {top}; it must be at least 1, or 0 for all.")
-    return rows[: top or None]
-
-
 def as_written(text: Text) -> str:
     """A text as it was written, or its tokens with blanks between."""
     return text if isinstance(text, str) else " ".join(text)

@@ -18,9 +18,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from textcond.attribution.ranking import first_of
+
 if TYPE_CHECKING:  # each command imports what it needs, and no more
-    from textcond.attribution.inputs import first_of
-from textcond.attribution.explanation import Explanation, PatternQuery
+    from textcond.attribution.explanation import Explanation, PatternQuery
 
 _SHOWN_TOKENS = 400
 """Longer texts are cut here in the terminal; `--json` gives them whole."""

@@ -44,9 +44,9 @@ _POLL = 5
 """Seconds after which it is looked whether workers live."""
 _RESTART = 120
 """Seconds for a new worker, where all have died."""
-_NEEDED = 800_000_000
-"""Bytes for each worker of this machine: Python with torch and a model takes about 600 MB, and Dask
-lets a worker rest at 80 % of its limit and ends it at 95 %."""
+_NEEDED = 750_000_000
+"""Bytes for each worker of this machine: Python with torch and a model takes up to 650 MB, and Dask
+ends a worker at 95 % of its limit."""
 _DEATHS = 3
 """Of workers by memory, with nothing done between, after which more would be no use."""
 _ENDED_BY_MEMORY = "worker-restart-memory"
@@ -75,6 +75,8 @@ def workers_of(
         "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
         # A worker that is not back in time is given up for good, by default after 15 s.
         "distributed.deploy.lost-worker-timeout": "1000 days",
+        # Workers keep no results that could be spilled, and one that pauses would never go on.
+        **{f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")},
     }
     with dask.config.set(options):
         if scheduler is None:
@@ -110,7 +112,7 @@ def workers_of(
 def _affordable(workers: int, tell: Callable[[str], object]) -> int:
     """How many of so many workers the memory is enough for; raises `ClusterError` for none."""
     most = system.MEMORY_LIMIT // _NEEDED
-    each, all = f"{_NEEDED / 1e9:.1f} GB", f"{system.MEMORY_LIMIT / 1e9:.2f} GB"
+    each, all = f"{_NEEDED / 1e9:.2f} GB", f"{system.MEMORY_LIMIT / 1e9:.2f} GB"
     if most < 1:
         raise ClusterError(
             f"A worker needs {each} of memory, and there are {all}; leave `workers` out."
@@ -126,7 +128,7 @@ def _start(cluster: LocalCluster, client: Client, workers: int) -> None:
         with suppress(TimeoutError):
             client.wait_for_workers(workers, timeout=1)
             return
-        _check_memory(client, since=0)
+        _check_memory(client, since=0, most=_DEATHS)
         if any(worker.status == Status.failed for worker in cluster.workers.values()):
             break
     raise ClusterError(
@@ -165,6 +167,7 @@ def _run(
     try:
         client.register_plugin(resident)
     except Exception as error:  # whatever loading it there raises
+        _check_memory(client, since=0, most=1)
         raise ClusterError(
             f"The workers cannot take the model ({type(error).__name__}: {error}); install the "
             "same versions of Python, textcond and torch there."
@@ -214,19 +217,20 @@ def _first_done(client: Client, running: list[Future[bytes]]) -> tuple[Future[by
             # A worker that dies takes its results with it, and another one makes them again.
             return future, future.result(timeout=_PATIENCE)
         except TimeoutError:
-            _check_memory(client, since=before)
+            _check_memory(client, since=before, most=_DEATHS)
             client.wait_for_workers(1, timeout=_RESTART)
 
 
-def _check_memory(client: Client, *, since: int) -> None:
-    """Raise `ClusterError` where workers die of memory again and again.
+def _check_memory(client: Client, *, since: int, most: int) -> None:
+    """Raise `ClusterError` where so many workers have died of memory.
 
-    `since` is how many had died when something was last done.
+    `since` is how many had when something was last done.
     """
-    if _deaths(client) - since >= _DEATHS:
+    deaths = _deaths(client) - since
+    if deaths >= most:
         raise ClusterError(
-            f"Workers were ended {_DEATHS} times for their memory with nothing done between; give "
-            "them more, or fewer of them in `workers`. What is done is kept."
+            f"Workers ran out of memory {deaths} times with nothing done between; give them more, "
+            "or fewer of them in `workers`. What is done is kept."
         )
 
 

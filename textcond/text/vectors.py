@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from textcond.errors import VectorsError
 
 _CHUNK = 10_000
 """Lines of a file that are read at a time."""
+_LOOKED_AT = 1_000
+"""Lines by which the dimensions are told."""
 _Line = tuple[int, bytes]
 """A line that is not blank, with its number."""
 
@@ -45,8 +47,8 @@ def load_vectors(path: Path | None = None) -> WordVectors:
 
     A file has a word and its numbers a line, as GloVe's have, and maybe word2vec's first line of
     two counts; it can be packed by gzip. A word can hold blanks: the numbers are the last fields
-    of the line, as many as most lines have after their first blank. Raises `VectorsError` if
-    there are no vectors, or for a line that is broken.
+    of a line, as many as most lines end with. Raises `VectorsError` if there are no vectors, or
+    for a line that is broken, which it names.
     """
     return _packaged_vectors() if path is None else _read_vectors(path)
 
@@ -114,8 +116,14 @@ def _dimensions(lines: Sequence[bytes]) -> int:
     """How many numbers a line has, by the first line or by most of them."""
     if lines and _is_header(lines[0]):
         return int(lines[0].split()[1])
-    counts = Counter(len(line.split()) - 1 for line in lines)
+    counts = Counter(map(_count_numbers, lines[:_LOOKED_AT]))
     return counts.most_common(1)[0][0] if counts else 0
+
+
+def _count_numbers(line: bytes) -> int:
+    """How many numbers stand at the end of a line, after one field or more."""
+    _, *fields = line.split()
+    return sum(1 for _ in takewhile(_is_number, reversed(fields)))
 
 
 def _parse(

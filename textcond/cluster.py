@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -208,7 +209,7 @@ def _run(
 
 def _first_done(client: Client, running: list[Future[bytes]]) -> tuple[Future[bytes], bytes]:
     """One of them that is done, and its result; raises a time-out if there is no worker."""
-    before = _deaths(client)
+    before: int | None = None
     while True:
         try:
             with client.as_current():
@@ -217,8 +218,21 @@ def _first_done(client: Client, running: list[Future[bytes]]) -> tuple[Future[by
             # A worker that dies takes its results with it, and another one makes them again.
             return future, future.result(timeout=_PATIENCE)
         except TimeoutError:
-            _check_memory(client, since=before, most=_DEATHS)
-            client.wait_for_workers(1, timeout=_RESTART)
+            before = _deaths(client) if before is None else before
+            _wait_for_a_worker(client, since=before)
+
+
+def _wait_for_a_worker(client: Client, *, since: int) -> None:
+    """Raise a time-out if there is none for long, and what `_check_memory` does."""
+    deadline = time.monotonic() + _RESTART
+    while True:
+        _check_memory(client, since=since, most=_DEATHS)
+        try:
+            client.wait_for_workers(1, timeout=1)
+            return
+        except TimeoutError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def _check_memory(client: Client, *, since: int, most: int) -> None:

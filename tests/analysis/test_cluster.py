@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from datasets import Dataset
-from distributed import Client, LocalCluster, system
+from distributed import Client, LocalCluster, Nanny, system
 
 from tests.analysis.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
@@ -190,6 +190,7 @@ def test_memory_for_no_worker(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
+@pytest.mark.thorough
 def test_a_limit_of_memory(tmp_path: Path) -> None:
     """As `ulimit -m 1250000` sets it, which Dask divides among the workers."""
     process = analyzing(tmp_path, 100, workers=2, kilobytes=1_250_000)
@@ -201,21 +202,30 @@ def test_a_limit_of_memory(tmp_path: Path) -> None:
     assert "100" in out
 
 
+def let_starve(dask_worker: Nanny) -> None:
+    dask_worker.memory_manager.memory_limit = 100_000_000
+
+
 @pytest.mark.thorough
+@pytest.mark.parametrize("later", [False, True])
 def test_workers_that_die_of_memory(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bool
 ) -> None:
-    """Again and again, before anything is done: it is told soon."""
-    monkeypatch.setattr(system, "MEMORY_LIMIT", 250_000_000)
+    """Again and again, as they start or after it: it is told long before `_RESTART`."""
+    monkeypatch.setattr(system, "MEMORY_LIMIT", 2_000_000_000 if later else 250_000_000)
     monkeypatch.setattr(cluster, "_NEEDED", 1)
     monkeypatch.setattr(cluster, "_POLL", 1)
-    began = time.monotonic()
-    with (
-        pytest.raises(ClusterError, match=r"ran out of memory \d times with nothing done"),
-        workers_of() as (runner, _),
-    ):
-        CorpusConductance.compute(model, dataset_of(texts_of(50)), tmp_path / "o", runner=runner)
-    assert time.monotonic() - began < 100
+    monkeypatch.setattr(cluster, "_RESTART", 1_000)
+    texts = dataset_of(texts_of(50))
+
+    def analyze() -> None:
+        with workers_of() as (runner, _):
+            if later:
+                runner.args[0].run(let_starve, nanny=True)
+            CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner)
+
+    with pytest.raises(ClusterError, match=r"ran out of memory \d+ times with nothing done"):
+        analyze()
 
 
 def analyzing(

@@ -14,6 +14,11 @@ import pytest
 
 from tests.conftest import ROOT, Run
 
+DASH = (
+    "No such option: {} Put -- before a text that starts with -: `textcond {} -- TEXT`. See "
+    "`textcond --help`.\n"
+)
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -35,6 +40,19 @@ from tests.conftest import ROOT, Run
         (["filters", "good", "--pattern", "a\x01"], "`pattern` has the control character U+0001"),
         (["explain", "good", "--top", "-1"], "Invalid value for '--top'"),
         (["explain", "-5 stars"], "No such option: -5"),
+        (["explain", "- did n't work ."], DASH.format("- ", "explain")),
+        (["explain", "--really bad", "--json"], DASH.format("--really bad", "explain")),
+        (["filters", "-- good", "--pattern", "good"], DASH.format("-- good", "filters")),
+        (
+            ["explain", "-", "--jso"],
+            "No such option: --jso (Possible options: --json, --top) See `textc",
+        ),
+        (["models", "-x"], "textcond: No such option: -x See `textcond --help`."),
+        (["explain", "caf\udce9"], "`text` is not UTF-8: byte 0xE9 at position 3; convert it, for"),
+        (
+            ["filters", "good", "--pattern", "caf\udce9"],
+            "`pattern` is not UTF-8: byte 0xE9 at position 3; convert it, for",
+        ),
         (["explain"], "Missing argument 'text'."),
         (["nosuch"], "No such command 'nosuch'."),
         (["train", "--name", "n" * 300], "use letters, digits, - and _ only, up to 100."),
@@ -65,6 +83,31 @@ def test_bad_input(run: Run, in_folder: Path, arguments: list[str], message: str
     assert message in err
     assert out == ""
     assert [*in_folder.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a café".encode("latin-1"), "byte 0xE9 at position 5; convert it, for instance with `ic"),
+        ("a good film".encode("utf-16"), "byte 0xFF at position 0; convert it"),
+        (b"good\x80", "byte 0x80 at position 4; convert it"),
+        ("é".encode()[:1], "byte 0xC3 at position 0; convert it"),
+    ],
+)
+def test_standard_input_that_is_not_utf8(run: Run, content: bytes, message: str) -> None:
+    for arguments in (["explain", "-"], ["filters", "-", "--pattern", "good"]):
+        code, out, err = run(*arguments, stdin=content)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"textcond: Standard input is not UTF-8: {message}")
+
+
+def test_a_text_that_starts_with_a_dash(run: Run) -> None:
+    code, out, _ = run("explain", "--json", "--", "- did n't work .")
+    assert code == 0
+    assert json.loads(out)["tokens"] == ["-", "did", "n't", "work", "."]
+    code, out, _ = run("explain", "-", "--json", stdin=b"\xef\xbb\xbf- did n't work .\n")
+    assert code == 0
+    assert json.loads(out)["tokens"] == ["-", "did", "n't", "work", "."]
 
 
 def test_emoji_among_words_is_only_unknown(run: Run) -> None:

@@ -16,6 +16,8 @@ from textcond.commands import cards, corpora, models, service, studies, texts
 from textcond.commands.common import fail
 from textcond.errors import TextcondError
 
+_STOPPED = 130
+"""What typer makes of Ctrl-C, as shells do."""
 app = typer.Typer(
     name="textcond",
     help="Which filters of a sentiment CNN, fed by which words, made it say that.",
@@ -68,15 +70,17 @@ def main() -> None:
     """Run a command; an error that the user can mend is one line and exit code 2."""
     try:
         code = app(standalone_mode=False)
+        if code == _STOPPED:
+            fail("Stopped.", code=_STOPPED)
         sys.stdout.flush()
     except TextcondError as error:
         fail(str(error), code=2)
     except TyperException as error:
         # Without a command the help is shown already, and there is no message.
         message = error.format_message()
-        fail(f"{message} See `textcond --help`.", code=2) if message else sys.exit(2)
-    except typer.Abort:
-        fail("Stopped.", code=130)
+        fail(f"{message}{_hint(error)} See `textcond --help`.", code=2) if message else sys.exit(2)
+    except (typer.Abort, KeyboardInterrupt):
+        fail("Stopped.", code=_STOPPED)
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
@@ -86,3 +90,16 @@ def main() -> None:
             f"{place}: {error.strerror or error}; check the path, its rights and the disk.", code=2
         )
     sys.exit(code or 0)
+
+
+def _hint(error: TyperException) -> str:
+    """What to do where a text was taken for an option, which resembles none that there is."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    resembled = getattr(error, "possibilities", True) and " " not in getattr(
+        error, "option_name", ""
+    )
+    if command is None or resembled:
+        return ""
+    if all(one.name != "text" or one.param_type_name != "argument" for one in command.params):
+        return ""
+    return f" Put -- before a text that starts with -: `textcond {command.name} -- TEXT`."

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterable, Iterator
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -23,6 +25,7 @@ from distributed import (
     Worker,
     WorkerPlugin,
     get_worker,
+    system,
     wait,
 )
 from distributed.core import Status
@@ -38,19 +41,31 @@ _SHARDS_AHEAD = 2
 """For each thread of the workers; so many are held in memory and no more."""
 _PATIENCE = 30
 """Seconds, for a scheduler to answer, and for its first worker."""
+_POLL = 5
+"""Seconds after which it is looked whether workers live."""
 _RESTART = 120
 """Seconds for a new worker, where all have died."""
+_NEEDED = 750_000_000
+"""Bytes for each worker of this machine: Python with torch and a model takes up to 650 MB, and Dask
+ends a worker at 95 % of its limit."""
+_DEATHS = 3
+"""Of workers by memory, with nothing done between, after which more would be no use."""
+_ENDED_BY_MEMORY = "worker-restart-memory"
+"""The events by which Dask tells of them."""
 _LOST = (CancelledError, OSError)
 """What Dask raises when it loses the scheduler; a time-out is an `OSError`."""
 
 
 @contextmanager
-def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple[Runner, str]]:
+def workers_of(
+    scheduler: str | None = None, workers: int = 1, *, tell: Callable[[str], object] = warnings.warn
+) -> Iterator[tuple[Runner, str]]:
     """What computes shards on Dask, and the address of its dashboard.
 
     `scheduler` is the address of a running one, whose workers have the same textcond; without
-    it there are `workers` processes of this machine, of one thread each. Raises `ClusterError`
-    if the scheduler or its workers cannot be had, and so does the runner if they are lost.
+    it there are `workers` processes of this machine, of one thread each, or as many as its memory
+    is enough for; `tell` is told if these are fewer. Raises `ClusterError` if the scheduler or its
+    workers cannot be had, and so does the runner if they are lost.
     """
     for name in ("distributed.client", "distributed.core"):  # whose tracebacks come before it
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -61,13 +76,18 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
         "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
         # A worker that is not back in time is given up for good, by default after 15 s.
         "distributed.deploy.lost-worker-timeout": "1000 days",
+        # Workers keep no results that could be spilled, and one that pauses would never go on.
+        **{f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")},
     }
     with dask.config.set(options):
         if scheduler is None:
+            workers = _affordable(workers, tell)
             with (
                 LocalCluster(
                     n_workers=0,  # they start below, where Ctrl-C and a failure find a cluster
                     threads_per_worker=1,
+                    # By itself Dask gives each what there is for one processor.
+                    memory_limit=system.MEMORY_LIMIT // workers,
                     silence_logs=logging.CRITICAL,  # a worker that dies is no error here
                     dashboard_address="127.0.0.1:0",
                     host="127.0.0.1",
@@ -90,12 +110,26 @@ def workers_of(scheduler: str | None = None, workers: int = 1) -> Iterator[tuple
             yield partial(_run, client), client.dashboard_link
 
 
+def _affordable(workers: int, tell: Callable[[str], object]) -> int:
+    """How many of so many workers the memory is enough for; raises `ClusterError` for none."""
+    most = system.MEMORY_LIMIT // _NEEDED
+    each, all = f"{_NEEDED / 1e9:.2f} GB", f"{system.MEMORY_LIMIT / 1e9:.2f} GB"
+    if most < 1:
+        raise ClusterError(
+            f"A worker needs {each} of memory, and there are {all}; leave `workers` out."
+        )
+    if most < workers:
+        tell(f"{most} of {workers} workers: each needs {each} of memory, and there are {all}.")
+    return min(workers, most)
+
+
 def _start(cluster: LocalCluster, client: Client, workers: int) -> None:
     cluster.scale(workers)
     for _ in range(_RESTART):
         with suppress(TimeoutError):
             client.wait_for_workers(workers, timeout=1)
             return
+        _check_memory(client, since=0, most=_DEATHS)
         if any(worker.status == Status.failed for worker in cluster.workers.values()):
             break
     raise ClusterError(
@@ -134,6 +168,7 @@ def _run(
     try:
         client.register_plugin(resident)
     except Exception as error:  # whatever loading it there raises
+        _check_memory(client, since=0, most=1)
         raise ClusterError(
             f"The workers cannot take the model ({type(error).__name__}: {error}); install the "
             "same versions of Python, textcond and torch there."
@@ -174,15 +209,47 @@ def _run(
 
 def _first_done(client: Client, running: list[Future[bytes]]) -> tuple[Future[bytes], bytes]:
     """One of them that is done, and its result; raises a time-out if there is no worker."""
+    before: int | None = None
     while True:
         try:
             with client.as_current():
-                done, _ = wait(running, timeout=_PATIENCE, return_when="FIRST_COMPLETED")
+                done, _ = wait(running, timeout=_POLL, return_when="FIRST_COMPLETED")
             future: Future[bytes] = done.pop()
             # A worker that dies takes its results with it, and another one makes them again.
             return future, future.result(timeout=_PATIENCE)
         except TimeoutError:
-            client.wait_for_workers(1, timeout=_RESTART)
+            before = _deaths(client) if before is None else before
+            _wait_for_a_worker(client, since=before)
+
+
+def _wait_for_a_worker(client: Client, *, since: int) -> None:
+    """Raise a time-out if there is none for long, and what `_check_memory` does."""
+    deadline = time.monotonic() + _RESTART
+    while True:
+        _check_memory(client, since=since, most=_DEATHS)
+        try:
+            client.wait_for_workers(1, timeout=1)
+            return
+        except TimeoutError:
+            if time.monotonic() > deadline:
+                raise
+
+
+def _check_memory(client: Client, *, since: int, most: int) -> None:
+    """Raise `ClusterError` where so many workers have died of memory.
+
+    `since` is how many had when something was last done.
+    """
+    deaths = _deaths(client) - since
+    if deaths >= most:
+        raise ClusterError(
+            f"Workers ran out of memory {deaths} times with nothing done between; give them more, "
+            "or fewer of them in `workers`. What is done is kept."
+        )
+
+
+def _deaths(client: Client) -> int:
+    return len(client.get_events(_ENDED_BY_MEMORY))
 
 
 @contextmanager

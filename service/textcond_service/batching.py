@@ -16,7 +16,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from textcond.attribution.explanation import explain_all
-from textcond.errors import TextcondError
+from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond_service.answers import dump
 
@@ -99,15 +99,10 @@ class Batches:
 
 def _answer_all(model: Model, questions: Sequence[Question]) -> list[bytes | Exception]:
     """The answer to each question, or what is wrong with it; all are of one kind."""
-    first = questions[0]
     texts = [question.text for question in questions]
-    try:
-        found = explain_all(model, texts, target=first.target, output=first.output)
-    except TextcondError as error:
-        if len(questions) == 1:
-            return [error]
-        return [answer for one in questions for answer in _answer_all(model, [one])]
+    target, output = questions[0].target, questions[0].output
+    found = explain_all(model, texts, target=target, output=output, on_error="return")
     return [
-        dump(explanation.to_dict(top=question.top))
-        for explanation, question in zip(found, questions, strict=True)
+        one if isinstance(one, TextError) else dump(one.to_dict(top=question.top))
+        for one, question in zip(found, questions, strict=True)
     ]

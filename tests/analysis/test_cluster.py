@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from datasets import Dataset
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Nanny, system
 
 from tests.analysis.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
 from tests.service.running import SECONDS, free_port, until
+from tests.starting import start
 from textcond import cluster
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.run import Progress
@@ -172,23 +173,74 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
             pass
 
 
-def analyzing(folder: Path, texts: int) -> subprocess.Popen[str]:
-    """The command as a process of its own, with a worker."""
+@pytest.mark.parametrize(
+    ("gigabytes", "workers", "started"), [(0.9, 2, 1), (1.28, 2, 1), (1.7, 4, 2), (64, 4, 4)]
+)
+def test_as_many_workers_as_the_memory_is_enough_for(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: float, workers: int, started: int
+) -> None:
+    monkeypatch.setattr(system, "MEMORY_LIMIT", int(gigabytes * 1e9))
+    told: list[str] = []
+    assert cluster._affordable(workers, told.append) == started
+    note = f"{started} of {workers} workers: each needs 0.75 GB of memory, and there are "
+    assert told == ([f"{note}{gigabytes:.2f} GB."] if started < workers else [])
+
+
+def test_memory_for_no_worker(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "MEMORY_LIMIT", 700_000_000)
+    (tmp_path / "texts.txt").write_text("a warm film\n")
+    code, _, err = run("analyze", "--data", "texts.txt", "--out", "out", "--workers", "1")
+    assert code == 2
+    assert err == (
+        "textcond: A worker needs 0.75 GB of memory, and there are 0.70 GB; leave `workers` out.\n"
+    )
+
+
+@pytest.mark.thorough
+def test_a_limit_of_memory(tmp_path: Path) -> None:
+    """As `ulimit -m 1250000` sets it, which Dask divides among the workers."""
+    process = analyzing(tmp_path, 100, workers=2, kilobytes=1_250_000)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err.splitlines()[0]) == (
+        0,
+        "1 of 2 workers: each needs 0.75 GB of memory, and there are 1.28 GB.",
+    )
+    assert "100" in out
+
+
+def let_starve(dask_worker: Nanny) -> None:
+    dask_worker.memory_manager.memory_limit = 100_000_000
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("later", [False, True])
+def test_workers_that_die_of_memory(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    """Again and again, as they start or after it: it is told long before `_RESTART`."""
+    monkeypatch.setattr(system, "MEMORY_LIMIT", 2_000_000_000 if later else 250_000_000)
+    monkeypatch.setattr(cluster, "_NEEDED", 1)
+    monkeypatch.setattr(cluster, "_POLL", 1)
+    monkeypatch.setattr(cluster, "_RESTART", 1_000)
+    texts = dataset_of(texts_of(50))
+
+    def analyze() -> None:
+        with workers_of() as (runner, _):
+            if later:
+                runner.args[0].run(let_starve, nanny=True)
+            CorpusConductance.compute(model, texts, tmp_path / "out", runner=runner)
+
+    with pytest.raises(ClusterError, match=r"ran out of memory \d+ times with nothing done"):
+        analyze()
+
+
+def analyzing(
+    folder: Path, texts: int, *, workers: int = 1, kilobytes: int | None = None
+) -> subprocess.Popen[str]:
+    """The command as a process of its own, with workers and maybe a limit of memory."""
     (folder / "texts.txt").write_text("a warm film\n" * texts)
-    command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", "1"]
-    # What a shell starts in the background is told to ignore Ctrl-C, and so are its children.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "textcond", *command],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
+    command = ["analyze", "--data", "texts.txt", "--out", "out", "--workers", str(workers)]
+    return start(command, folder=folder, kilobytes=kilobytes)
 
 
 def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from hypothesis import given, strategies as st
 
 from textcond.corpora.columns import FEATURES
 from textcond.corpora.files import load_file, summarize_file
 from textcond.corpora.loading import load_corpus
+from textcond.corpora.tables import SEPARATORS, read_table
 from textcond.errors import CorpusError
 
 
 def write(folder: Path, name: str, content: str) -> Path:
     path = folder / name
     path.write_text(content, encoding="utf-8")
+    return path
+
+
+def write_bytes(folder: Path, name: str, content: str) -> Path:
+    """Its line ends are left as they are."""
+    path = folder / name
+    path.write_bytes(content.encode())
     return path
 
 
@@ -52,6 +64,149 @@ def test_without_labels(tmp_path: Path) -> None:
     dataset = load_corpus(str(write(tmp_path, "a.txt", "one text\n\nanother\n")))
     assert dataset["text"][:] == ["one text", "another"]
     assert dataset["positive"][:] == [-1, -1]
+
+
+SWALLOWED = "closes in line 4, and each line between reads as a row"
+
+
+@pytest.mark.parametrize(
+    ("content", "texts", "labels"),
+    [
+        # Marks that quote nothing, as in GLUE's files
+        ('text\tlabel\n" one\t1\ntwo\t0\nthree "\t1\n', ['" one', "two", 'three "'], [1, 0, 1]),
+        ('text\n" one\ntwo\nthree "\n', ['" one', "two", 'three "'], [-1, -1, -1]),
+        ('label\ttext\n1\t" one\n0\ttwo\n1\tthree "\n', ['" one', "two", 'three "'], [1, 0, 1]),
+        ('text\tlabel\n"one\tpositive\ntwo"\tnegative\n', ['"one', 'two"'], [1, 0]),
+        ('text\tlabel\n" one\t1\n\ntwo\nthree "\t0', ['" one', "two", 'three "'], [1, -1, 0]),
+        ('text\tlabel\n" one\t1\ntwo\t0\n', ['" one', "two"], [1, 0]),
+        ('text\tlabel\n"One" and "two"\t1\nsay "no\t0\n', ['"One" and "two"', 'say "no'], [1, 0]),
+        ('text\tlabel\n" one "\t1\n"\t0\n', ['" one "', '"'], [1, 0]),
+        ('text\tlabel\r\n" one\t1\r\ntwo "\t0\r\n', ['" one', 'two "'], [1, 0]),
+        # Fields in quotation marks, as pandas writes them
+        ('text\tlabel\n"a\nb"\t1\nc\t0\n', ["a\nb", "c"], [1, 0]),
+        ('text\tlabel\n"a\tb"\t1\n"say ""no"""\t0\n', ["a\tb", 'say "no"'], [1, 0]),
+        ('label\ttext\n1\t"a\n\nb ""c"""\n0\t"d"\n', ['a\n\nb "c"', "d"], [1, 0]),
+        ('"text"\t"label"\n"a"\t"1"\n"b\r\nc"\t"0"\n', ["a", "b\r\nc"], [1, 0]),
+    ],
+)
+def test_quotation_marks_in_a_tsv_file(
+    tmp_path: Path, content: str, texts: list[str], labels: list[int]
+) -> None:
+    path = write_bytes(tmp_path, "a.tsv", content)
+    rows = load_file(path)
+    assert rows["text"][:] == texts
+    assert rows["positive"][:] == labels
+    assert summarize_file(path) == (len(texts), sum(label >= 0 for label in labels))
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ('text,label\n"a,\nb",1\nc,0\n', ["a,\nb", "c"]),
+        ('text,label\n" a\nb ",1\n"c ""d""",0\n', [" a\nb ", 'c "d"']),
+        ('label,text\n1,"a\n\nb, c"\n0,say "no"\n', ["a\n\nb, c", 'say "no"']),
+        ('text,label,stars\n"a\nb",1,5\n"c,\nd,\n",0,1\n', ["a\nb", "c,\nd,\n"]),
+        ('text, label\n"a, b", 1\nc, 0\n', ["a, b", "c"]),
+        ('label, text\n1, "a, b"\n0, c\n', ["a, b", "c"]),
+    ],
+)
+def test_quoted_texts_of_a_csv_file(tmp_path: Path, content: str, texts: list[str]) -> None:
+    rows = load_file(write_bytes(tmp_path, "a.csv", content))
+    assert rows["text"][:] == texts
+    assert rows["positive"][:] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", 'text,label\n" one,1\ntwo,0\nthree ",1\n', SWALLOWED),
+        ("a.csv", 'label,text\n1,"one\n0,two\n1,three"\n', SWALLOWED),
+        ("a.csv", 'text\n" one\ntwo\nthree "\n', SWALLOWED),
+        ("a.csv", 'text,stars\n" one,5\ntwo,4\nthree ",5\n', SWALLOWED),
+        ("a.tsv", 'text\n"one\ntwo\nthree"\n', SWALLOWED),
+        ("a.tsv", 'id\ttext\n1\t"one\n2\ttwo\n3\tthree"\n', SWALLOWED),
+        ("a.csv", 'text,label\n"one" and two,1\n', "2: ',' expected after"),
+        ("a.csv", 'text,label\ngood,1\n"one,1\ntwo,0\n', "3: unexpected end of data"),
+    ],
+)
+def test_quotation_marks_that_could_be_read_both_ways(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    path = write(tmp_path, name, content)
+    for read in (load_file, summarize_file):
+        with pytest.raises(CorpusError, match=rf"is broken \(line .*{message}.*\); mend"):
+            read(path)
+
+
+def rows_of(content: str, ending: str) -> list[tuple[str | None, ...]]:
+    table = read_table(
+        io.StringIO(content, newline=""),
+        separator=SEPARATORS[ending],
+        names=("text", "label"),
+        labels=("0", "1"),
+    )
+    return [tuple(fields.values()) for _, fields in table.rows]
+
+
+@given(
+    rows=st.lists(st.tuples(st.text('a" \t\n,').map("x{}".format), st.sampled_from("01"))),
+    ending=st.sampled_from([".csv", ".tsv"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_what_is_written_is_read_or_refused(
+    rows: list[tuple[str, str]], ending: str, quoting: Literal[0, 1]
+) -> None:
+    """No row is lost or changed silently."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=SEPARATORS[ending], quoting=quoting)
+    writer.writerows([("text", "label"), *rows])
+    try:
+        found = rows_of(file.getvalue(), ending)
+    except csv.Error:
+        assert any("\n" in text for text, _ in rows)
+    else:
+        assert found == rows
+
+
+@given(texts=st.lists(st.text('ab" ,').map("{}x".format)), label=st.sampled_from(["\t1", ""]))
+def test_a_tsv_file_that_quotes_nothing(texts: list[str], label: str) -> None:
+    header = "text\tlabel\n" if label else "text\n"
+    content = header + "".join(f"{text}{label}\n" for text in texts)
+    assert [row[0] for row in rows_of(content, ".tsv")] == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text, label\ngood, positive\nbad, negative\n"),
+        ("a.csv", " Text ,LABEL\ngood,positive \nbad,negative\n"),
+        ("a.csv", '\ufeff"text","Label"\n"good",1\n"bad",0\n'),
+        ("a.csv", "id,text,label,\n1,good,1,\n2,bad,0,\n"),
+        ("a.tsv", "Label \tTEXT\t\n1\tgood\t\n0\tbad\t\n"),
+        ("a.tsv", "text\t label\ngood\t positive\nbad\t negative\n"),
+    ],
+)
+def test_names_of_columns(tmp_path: Path, name: str, content: str) -> None:
+    path = write(tmp_path, name, content)
+    rows = load_file(path)
+    assert [text.strip() for text in rows["text"]] == ["good", "bad"]
+    assert rows["positive"][:] == [1, 0]
+    assert summarize_file(path) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("text, label,Label", "'label' and 'Label'"),
+        ("Text,text", "'Text' and 'text'"),
+        ("text,TEXT ,label", "'text' and 'TEXT'"),
+    ],
+)
+def test_columns_of_one_name(tmp_path: Path, header: str, names: str) -> None:
+    path = write(tmp_path, "a.csv", f"{header}\na,b,c\n")
+    message = rf"a\.csv, line 1: the columns {names} are one name; rename one\."
+    with pytest.raises(CorpusError, match=message):
+        load_file(path)
 
 
 @pytest.mark.parametrize(

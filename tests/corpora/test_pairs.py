@@ -10,7 +10,7 @@ from datasets import Dataset
 from hypothesis import given, strategies as st
 
 from textcond.corpora.negation import AUXILIARIES, NEGATORS, PAIR_FEATURES, load_minimal_pairs
-from textcond.corpora.pairs import LONGEST_CUT, cut_pairs, load_pairs
+from textcond.corpora.pairs import LONGEST_CUT, cut_pairs, has_pairs, load_pairs, read_pairs
 from textcond.errors import CorpusError
 
 TREES = "(1 (2 It) (1 (1 (2 is) (2 not)) (3 warm)))\n(3 (2 It) (3 (2 never) (1 drags)))\n"
@@ -68,6 +68,27 @@ def test_a_file_of_pairs(tmp_path: Path, name: str, content: str) -> None:
     assert (so["label"], so["unnegated_label"], so["kind"]) == (-1, -1, "")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", 'negated\tunnegated\n" not a\ta\nnot b\tb\nno c "\tc\n'),
+        ("a.tsv", 'Unnegated\tNegated\na\t"not a\nb\tnot b\nc\t"no" c\n'),
+        ("a.csv", 'negated, Unnegated,\nnot a, a,\n"not\nb", b,\nno c, c,\n'),
+        (
+            "a.tsv",
+            "negated\tunnegated\t Unnegated_Polarity\n"
+            '" not a\ta\tpositive\nnot b\tb\tnegative\nno c "\tc\t positive\n',
+        ),
+    ],
+)
+def test_every_pair_is_read(tmp_path: Path, name: str, content: str) -> None:
+    """Whatever quotation marks stand in it, and whatever the case of the columns' names."""
+    (tmp_path / name).write_text(content)
+    assert has_pairs(tmp_path / name)
+    pairs = read_pairs(tmp_path / name)
+    assert [tokens[-1] for tokens in pairs["unnegated_tokens"]] == ["a", "b", "c"]
+
+
 def test_a_pair_that_is_there_twice_is_one(tmp_path: Path) -> None:
     rows = ["not warm,warm", "never dull,dull"] * 5 + ["Not Warm,Warm"] * 5
     (tmp_path / "a.csv").write_text("\n".join(["negated,unnegated", *rows]))
@@ -103,6 +124,16 @@ def test_a_pair_that_is_there_twice_is_one(tmp_path: Path) -> None:
             "a.csv",
             "negated,unnegated\nnot a, really,a\nnot b, really,b\n",
             r"a\.csv cannot be read \(its rows have more fields than its first line\); check",
+        ),
+        (
+            "a.csv",
+            'negated,unnegated\n" not a,a\nnot b,b\nnot c ",c\n',
+            r"a\.csv cannot be read \(line 2: .* closes in line 4, and each line between reads as",
+        ),
+        (
+            "a.csv",
+            "negated,Negated,unnegated\nnot a,not a,a\n",
+            r"\(line 1: the columns 'negated' and 'Negated' are one name; rename one\); check",
         ),
         ("a.csv", "", r"a\.csv cannot be read \(.*\); check the file"),
         ("a.jsonl", '{"negated": "a"}\n[1]\n', r"a\.jsonl has lines that are no objects; give one"),

@@ -57,6 +57,17 @@ REFUSED = {
     "other columns": ("a.csv", lambda: b"review,label\ngood,1\n", "no column `text`"),
     "more fields": ("a.csv", lambda: b"text,label\ngood,1,2\n", "line 2"),
     "open quote": ("a.csv", lambda: b'text\n"good\n', "the file"),
+    "swallowed rows": (
+        "a.csv",
+        lambda: b'text,label\n" one,1\ntwo,0\nthree ",1\n',
+        "closes in line 4, and each line between reads as a row",
+    ),
+    "swallowed pairs": (
+        "a.csv",
+        lambda: b'negated,unnegated\n" not a,a\nno b,b\nno c ",c\n',
+        "closes in line 4",
+    ),
+    "one name": ("a.csv", lambda: b"text,Text\na,b\n", "'text' and 'Text' are one name"),
     "long text": (
         "a.csv",
         lambda: b"text\n" + b"x " * 70_000,
@@ -86,6 +97,17 @@ def test_uploads_that_are_no_corpora(service: Running, case: str) -> None:
     assert str(service.data) not in json.dumps(problem)
     assert files_of(service) == before
     assert_problem(service.client.get("/v1/corpora/up"), 404)
+
+
+def test_rows_with_quotation_marks_are_all_there(service: Running) -> None:
+    for name, content in {
+        "marks.tsv": b'text\tlabel\n" one\t1\ntwo\t0\nthree "\t1\n',
+        "names.csv": b"text, Label\none, 1\ntwo, 0\nthree, 1\n",
+    }.items():
+        answer = upload_file(service, name, content, name="marks")
+        assert answer.status_code == 201
+        assert (answer.json()["rows"], answer.json()["labelled"]) == (3, 3)
+        assert service.client.delete("/v1/corpora/marks").status_code == 204
 
 
 def test_uploads_that_are_too_large(service: Running) -> None:

@@ -8,8 +8,9 @@ pooling only the winning window carries any.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -18,16 +19,18 @@ from torch import Tensor
 
 from textcond.attribution.batches import in_batches
 from textcond.attribution.inputs import (
+    OnError,
     Text,
-    check_are_many,
-    check_ready,
-    encode,
+    as_list,
+    check_is_model,
     encode_all,
-    tokens_of,
+    encode_some,
+    only,
 )
 from textcond.attribution.pieces import Head, PathIntegrals, integrate
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.attribution.windows import Windows, token_values, winning_windows, words_of
+from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN
 
@@ -115,25 +118,57 @@ def conductance(
     `target` and `output` choose the score (see `quantity_of`). Raises `TextError` for a text
     without a known word, `QuantityError`, and `ModelError` for a network that is training.
     """
-    (result,) = conductances(model, [text], target=target, output=output, dtype=dtype)
-    return result
+    results = conductances(
+        model, [text], target=target, output=output, dtype=dtype, on_error="return"
+    )
+    return only(results)
 
 
+@overload
 def conductances(
     model: Model,
-    texts: Sequence[Text],
+    texts: Iterable[Any],
     *,
     target: str = MARGIN,
     output: str = "logit",
     dtype: torch.dtype = torch.float64,
     batch_size: int = 64,
-) -> list[Conductance]:
-    """`conductance` of each of many texts, some at a time; all of it is held."""
-    check_are_many(texts)
+    on_error: Literal["raise"] = "raise",
+) -> list[Conductance]: ...
+
+
+@overload
+def conductances(
+    model: Model,
+    texts: Iterable[Any],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 64,
+    on_error: OnError,
+) -> list[Conductance | TextError]: ...
+
+
+def conductances(
+    model: Model,
+    texts: Iterable[Any],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = 64,
+    on_error: OnError = "raise",
+) -> list[Conductance] | list[Conductance | TextError]:
+    """`conductance` of each of many texts, some at a time; all of it is held.
+
+    For a text that cannot be read the `TextError` names its index; with `on_error` "return" it
+    stands in the place of the result, and the other texts are computed.
+    """
+    check_is_model(model)
     quantity = quantity_of(model, target, output)
-    tokens = [tokens_of(text) for text in texts]
-    rows = [encode(model, words) for words in tokens]
-    network = check_ready(model, rows)
+    encoded = encode_all(model, as_list(texts), on_error=on_error)
+    tokens, rows, network = encoded.tokens, encoded.rows, model.network
     widths = torch.tensor(network.shape.filter_widths)
     found: list[Conductance] = []
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
@@ -155,12 +190,12 @@ def conductances(
                     baseline_score=float(trace.integrals.baseline_score),
                 )
             )
-    return found
+    return encoded.with_errors(found)
 
 
 def filter_conductance(
     model: Model,
-    texts: Sequence[Text],
+    texts: Iterable[Any],
     *,
     target: str = MARGIN,
     output: str = "logit",
@@ -169,10 +204,12 @@ def filter_conductance(
 ) -> FilterConductance:
     """The filters' conductance for many texts: the sums of `Conductance.values` over tokens.
 
-    Raises what `conductance` does, and `TextError` if there are no texts.
+    Raises what `conductance` does, naming the index of a text that cannot be read, and `TextError`
+    if there are no texts.
     """
+    check_is_model(model)
     quantity = quantity_of(model, target, output)
-    rows = encode_all(model, texts)
+    rows = encode_some(model, texts)
     return conductance_of_ids(model.network, rows, quantity, dtype=dtype, batch_size=batch_size)
 
 

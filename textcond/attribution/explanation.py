@@ -5,16 +5,25 @@ The command line and the service answer with the same dictionaries, made here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 
 from textcond.attribution.conductance import Conductance, conductances
-from textcond.attribution.inputs import Text, check_are_many, tokens_of
+from textcond.attribution.inputs import (
+    OnError,
+    Text,
+    as_list,
+    as_written,
+    check_is_model,
+    only,
+    tokens_of,
+)
 from textcond.attribution.prediction import Prediction, predict
 from textcond.attribution.quantity import MARGIN
+from textcond.attribution.ranking import first_of
 from textcond.errors import PatternError, TextError
 from textcond.model.checkpoint import Model
 
@@ -47,7 +56,7 @@ class Explanation:
 
     def to_dict(self, *, top: int = 10) -> dict[str, Any]:
         """The machine form; `top` filters of it, all of them with 0."""
-        filters = self.ranked()[: top or None]
+        filters = first_of(self.ranked(), top)
         return {
             **_heading(self),
             "heads": self.heads,
@@ -84,7 +93,7 @@ class PatternQuery:
 
     def to_dict(self, *, top: int = 10) -> dict[str, Any]:
         """The machine form; `top` filters of it, all of them with 0."""
-        shown = self.matches[: top or None]
+        shown = first_of(self.matches, top)
         rows = _filter_rows(self.explanation, [match.filter for match in shown])
         return {
             **_heading(self.explanation),
@@ -108,28 +117,66 @@ def explain(
     model: Model, text: Text, *, target: str = MARGIN, output: str = "logit"
 ) -> Explanation:
     """Predict and explain one text, as `explain_all` does."""
-    (explanation,) = explain_all(model, [text], target=target, output=output)
-    return explanation
+    return only(explain_all(model, [text], target=target, output=output, on_error="return"))
+
+
+@overload
+def explain_all(
+    model: Model,
+    texts: Iterable[Any],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    on_error: Literal["raise"] = "raise",
+) -> list[Explanation]: ...
+
+
+@overload
+def explain_all(
+    model: Model,
+    texts: Iterable[Any],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    on_error: OnError,
+) -> list[Explanation | TextError]: ...
 
 
 def explain_all(
-    model: Model, texts: Sequence[Text], *, target: str = MARGIN, output: str = "logit"
-) -> list[Explanation]:
+    model: Model,
+    texts: Iterable[Any],
+    *,
+    target: str = MARGIN,
+    output: str = "logit",
+    on_error: OnError = "raise",
+) -> list[Explanation] | list[Explanation | TextError]:
     """Predict and explain many texts; raises what `conductance` does.
 
     The margin of a classifier is between the class that it calls a text and the next likely one.
+    For a text that cannot be read the `TextError` names its index; with `on_error` "return" it
+    stands in the place of the result, and the other texts are explained.
     """
-    check_are_many(texts)
-    targets = [target] * len(texts)
+    check_is_model(model)
+    texts = as_list(texts)
+    targets = dict.fromkeys(range(len(texts)), target)
+    results: dict[int, Conductance | TextError] = {}
     if target == MARGIN and model.softmax:
-        targets = [one.margin for one in predict(model, texts)]
-    results: dict[int, Conductance] = {}
-    for wanted in dict.fromkeys(targets):
-        rows = [row for row, named in enumerate(targets) if named == wanted]
-        found = conductances(model, [texts[row] for row in rows], target=wanted, output=output)
+        for row, one in enumerate(predict(model, texts, on_error=on_error)):
+            if isinstance(one, TextError):
+                del targets[row]
+                results[row] = one
+            else:
+                targets[row] = one.margin
+    for wanted in dict.fromkeys(targets.values()):
+        rows = [row for row, named in targets.items() if named == wanted]
+        found = conductances(
+            model, [texts[row] for row in rows], target=wanted, output=output, on_error=on_error
+        )
         results.update(zip(rows, found, strict=True))
     return [
-        Explanation(model, text if isinstance(text, str) else " ".join(text), results[row])
+        result
+        if isinstance(result := results[row], TextError)
+        else Explanation(model, as_written(text), result)
         for row, text in enumerate(texts)
     ]
 
@@ -156,7 +203,7 @@ def query_filters(
     try:
         words = tokens_of(pattern)
     except TextError as error:
-        raise PatternError(f"{error}".replace("`text`", "`pattern`")) from error
+        raise PatternError(f"{error}".replace("`text`", "`pattern`", 1)) from error
     spans = _find(words, result.tokens)
     inside = torch.zeros(len(result.tokens), dtype=torch.bool)
     for start, end in spans:

@@ -7,7 +7,8 @@ Dhamdhere et al. 2019, §4 (activation, gradient × activation, internal influen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,14 @@ from torch.nn import functional
 
 from textcond.attribution.ablation import ablation_scores
 from textcond.attribution.conductance import Trace, trace_path, trace_rows
-from textcond.attribution.inputs import Text, check_ready, encode, encode_all, tokens_of
+from textcond.attribution.inputs import (
+    Text,
+    check_is_model,
+    check_ready,
+    encode,
+    encode_some,
+    tokens_of,
+)
 from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.model.checkpoint import Model
@@ -24,7 +32,7 @@ from textcond.model.checkpoint import Model
 
 def measure_filters(
     model: Model,
-    texts: Sequence[Text],
+    texts: Iterable[Any],
     measure: str,
     *,
     target: str = MARGIN,
@@ -35,12 +43,13 @@ def measure_filters(
     """One measure of every filter for many texts.
 
     `measure` is conductance, activation, gradient_times_activation, internal_influence or
-    ablation. Raises what `conductance` does.
+    ablation. Raises what `filter_conductance` does.
     """
     if measure not in _MEASURES:
         raise ValueError(f"`measure` is {measure!r}; it can be {', '.join(_MEASURES)}.")
+    check_is_model(model)
     quantity = quantity_of(model, target, output)
-    rows = encode_all(model, texts)
+    rows = encode_some(model, texts)
     head = Head.of(model.network, dtype)
     traces = trace_rows(model.network, rows, quantity, dtype=dtype, batch_size=batch_size)
     with torch.no_grad():
@@ -60,6 +69,7 @@ def integrated_gradients(
     Summed over dimensions it is `Conductance.by_token`; here it is taken through the kernels
     and the embedding, not through the table of word scores.
     """
+    check_is_model(model)
     quantity = quantity_of(model, target, output)
     tokens = tokens_of(text)
     row = encode(model, tokens)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from jaxtyping import Float
@@ -12,9 +12,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.attribution.batches import in_batches
-from textcond.attribution.inputs import Text, check_are_many, check_ready, encode, tokens_of
+from textcond.attribution.inputs import (
+    OnError,
+    as_list,
+    as_written,
+    check_is_model,
+    encode_all,
+)
 from textcond.attribution.pieces import Head
 from textcond.attribution.windows import winning_windows, words_of
+from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN
 
@@ -63,16 +70,39 @@ class Prediction:
         }
 
 
-def predict(model: Model, texts: Sequence[Text], *, batch_size: int = 256) -> list[Prediction]:
-    """What the model says of each text; raises what `conductance` does about texts and model."""
-    check_are_many(texts)
-    tokens = [tokens_of(text) for text in texts]
-    rows = [encode(model, words) for words in tokens]
-    logits = logits_of_ids(check_ready(model, rows), rows, batch_size=batch_size)
-    return [
-        Prediction(model, text if isinstance(text, str) else " ".join(text), words, values)
-        for text, words, values in zip(texts, tokens, logits, strict=True)
-    ]
+@overload
+def predict(
+    model: Model,
+    texts: Iterable[Any],
+    *,
+    batch_size: int = 256,
+    on_error: Literal["raise"] = "raise",
+) -> list[Prediction]: ...
+
+
+@overload
+def predict(
+    model: Model, texts: Iterable[Any], *, batch_size: int = 256, on_error: OnError
+) -> list[Prediction | TextError]: ...
+
+
+def predict(
+    model: Model, texts: Iterable[Any], *, batch_size: int = 256, on_error: OnError = "raise"
+) -> list[Prediction] | list[Prediction | TextError]:
+    """What the model says of each text; raises what `conductance` does about texts and model.
+
+    For a text that cannot be read the `TextError` names its index; with `on_error` "return" it
+    stands in the place of the result, and the other texts are predicted.
+    """
+    check_is_model(model)
+    texts = as_list(texts)
+    encoded = encode_all(model, texts, on_error=on_error)
+    logits = logits_of_ids(model.network, encoded.rows, batch_size=batch_size)
+    written = [as_written(text) for row, text in enumerate(texts) if row not in encoded.errors]
+    return encoded.with_errors(
+        Prediction(model, text, words, values)
+        for text, words, values in zip(written, encoded.tokens, logits, strict=True)
+    )
 
 
 def logits_of_ids(

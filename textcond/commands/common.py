@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textcond.errors import AnalysisError, CorpusError
+from textcond.errors import AnalysisError, CorpusError, TextError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,10 +57,22 @@ def fail(message: str, *, code: int) -> None:
 
 
 def read(text: str) -> str:
-    """The text, or with `-` standard input."""
-    if text != "-":
-        return text
-    return sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+    """The text, or with `-` standard input; raises `TextError` for what is not UTF-8."""
+    if text == "-":
+        return decode(sys.stdin.buffer.read(), "Standard input")
+    return decode(os.fsencode(text), "`text`")
+
+
+def decode(content: bytes, name: str) -> str:
+    """What was given as bytes; raises `TextError` for what is not UTF-8."""
+    try:
+        # utf-8-sig: some editors write a byte-order mark.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"{name} is not UTF-8: byte 0x{content[error.start]:02X} at position {error.start}; "
+            "convert it, for instance with `iconv -f LATIN1 -t UTF-8`."
+        ) from error
 
 
 def show(as_json: bool, answer: dict[str, Any], view: Any) -> None:

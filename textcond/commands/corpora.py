@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,8 +109,9 @@ def _on_dask(scheduler: str | None, workers: int | None) -> Iterator[Runner]:
         raise ClusterError(
             f"`workers` and `scheduler` need Dask ({error}); pip install 'textcond[cluster]'."
         ) from error
-    with workers_of(scheduler, workers or 1) as (runner, dashboard):
-        console(stderr=True).print(f"Dask's dashboard: {dashboard}")
+    tell = partial(console(stderr=True).print, soft_wrap=True)
+    with workers_of(scheduler, workers or 1, tell=tell) as (runner, dashboard):
+        tell(f"Dask's dashboard: {dashboard}")
         yield runner
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from textcond.commands.common import (
     Target,
     TextArgument,
     Top,
+    decode,
     read,
     show,
 )
@@ -53,5 +55,6 @@ def filters(
     from textcond.model.checkpoint import load
     from textcond.report.console import query_view
 
-    query = query_filters(load(model), read(text), pattern, target=target, output=output)
+    words = decode(os.fsencode(pattern), "`pattern`")
+    query = query_filters(load(model), read(text), words, target=target, output=output)
     show(as_json, query.to_dict(top=top) if as_json else {}, lambda: query_view(query, top=top))

@@ -1,9 +1,9 @@
 """A user's own corpus: csv, tsv, jsonl or txt.
 
-A csv or tsv file has a header with `text` and, if it is labelled, `label`; a jsonl file has
-one object a line with the same keys; a txt file has one text a line and no labels. A label is
-`positive`, `negative` or `neutral`, or a number from 0 (very negative) to 4 (very positive). In
-a file whose labels are all 0 or 1, these mean negative and positive.
+A csv or tsv file has a header with `text` and, if it is labelled, `label`, in upper or lower case;
+a jsonl file has one object a line with the keys `text` and `label`; a txt file has one text a line
+and no labels. A label is `positive`, `negative` or `neutral`, or a number from 0 (very negative)
+to 4 (very positive). In a file whose labels are all 0 or 1, these mean negative and positive.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any, cast
 from datasets import Dataset, IterableDataset
 
 from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns, polar_columns
+from textcond.corpora.tables import SEPARATORS, FieldsError, read_table
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
+ENDINGS = (*SEPARATORS, ".jsonl", ".txt")
 _CHUNK = 1_000
-_LONGEST_FIELD = 100_000_000
-"""Characters; the csv module by itself takes fewer than the longest text may have."""
 _Scale = Mapping[str | None, int]
 _POLAR: _Scale = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
 _WORDS: _Scale = {"negative": 1, "neutral": 2, "positive": 3}
 _NUMBERS: _Scale = {"0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
+_KNOWN = {label for label in (*_POLAR, *_WORDS, *_NUMBERS) if label}
 _Row = tuple[int, str, str | None]
 """Line number, text, label as written."""
 
@@ -73,6 +73,13 @@ def _rows(path: Path) -> Iterator[_Row]:
         raise CorpusError(f"{path} cannot be read ({error}); save it as UTF-8.") from error
     except csv.Error as error:
         raise CorpusError(f"{path} is broken ({error}); mend its quotes.") from error
+    except FieldsError as error:
+        raise CorpusError(
+            f"{path}, line {error.line}: the row does not have as many fields as the first line; "
+            "quote the text."
+        ) from error
+    except ValueError as error:
+        raise CorpusError(f"{path}, {error}.") from error
 
 
 def _scale(path: Path) -> _Scale:
@@ -127,23 +134,20 @@ def _check(path: Path, number: int, words: Sequence[str]) -> None:
 
 
 def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(file, delimiter=separator, strict=True)
-    if not reader.fieldnames:
+    separator = SEPARATORS[path.suffix.lower()]
+    table = read_table(file, separator=separator, names=("text", "label"), labels=_KNOWN)
+    if not table.columns:
         raise CorpusError(f"{path} is empty; give at least one text.")
-    if "text" not in reader.fieldnames:
+    if "text" not in table.keys:
         raise CorpusError(
-            f"{path} has no column `text`, only {', '.join(reader.fieldnames)}; name the column "
+            f"{path} has no column `text`, only {', '.join(table.columns)}; name the column "
             "in the first line."
         )
-    for row in reader:
-        if None in row or row["text"] is None:
-            raise CorpusError(
-                f"{path}, line {reader.line_num}: the row does not have as many fields as the "
-                "first line; quote the text."
-            )
-        yield reader.line_num, row["text"], row.get("label")
+    for number, fields in table.rows:
+        text, label = fields["text"], fields.get("label")
+        if text is None:
+            raise FieldsError(number)
+        yield number, text, None if label is None else label.strip()
 
 
 def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:

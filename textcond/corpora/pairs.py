@@ -7,7 +7,9 @@ of a user's file with the columns `negated` and `unnegated` and, if it is labell
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from textcond.corpora.negation import (
     load_minimal_pairs,
     pair_dataset,
 )
+from textcond.corpora.tables import SEPARATORS, FieldsError, read_table
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import tokenize_all
 
@@ -32,7 +35,9 @@ PAIR_CORPORA = (
     *("sst-negation", "minimal-pairs"),
     *(name for name in TRAINING_NAMES if name != "questions"),  # which have no polarity
 )
+_COLUMNS = ("negated", "unnegated", "unnegated_polarity")
 _POLARITIES = {"positive": 3, "negative": 1, "": NO_LABEL}
+_LABELS = [name for name in _POLARITIES if name]
 
 
 def load_pairs(
@@ -96,10 +101,10 @@ def _is_word(token: str) -> bool:
 
 def has_pairs(path: Path) -> bool:
     """Whether a file is one of pairs and not of texts; raises `CorpusError` if it is broken."""
-    if path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
+    if path.suffix.lower() not in (*SEPARATORS, ".jsonl"):
         return False
     try:
-        columns = set(_read_table(path, rows=1).columns)
+        columns = set(_read_table(path, whole=False).columns)
     except CorpusError:  # who reads it as texts tells what is wrong
         return False
     return {"negated", "unnegated"} <= columns and "text" not in columns
@@ -121,7 +126,7 @@ def read_pairs(path: Path) -> Dataset:
             raise CorpusError(
                 f"{path}, pair {row}: give a text with a negation and the same without it."
             )
-        if polarity not in _POLARITIES:
+        if (polarity := polarity.strip()) not in _POLARITIES:
             raise CorpusError(
                 f"{path}, pair {row}: the polarity is {polarity!r}; it can be positive, negative, "
                 "or nothing."
@@ -135,25 +140,34 @@ def read_pairs(path: Path) -> Dataset:
     return pair_dataset(list(pairs.values()))
 
 
-def _read_table(path: Path, rows: int | None = None) -> pd.DataFrame:
-    """The first so many rows, or all."""
+def _read_table(path: Path, *, whole: bool = True) -> pd.DataFrame:
+    """The rows with their columns, or the columns alone."""
     ending = path.suffix.lower()
     try:
         if ending == ".jsonl":
-            return pd.read_json(path, lines=True, dtype=str, nrows=rows).fillna("")
-        if ending in (".csv", ".tsv"):
-            separator = "\t" if ending == ".tsv" else ","
-            table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, nrows=rows)
-            if not isinstance(table.index, pd.RangeIndex):  # the first fields became names
-                raise ValueError("its rows have more fields than its first line")
-            return table
+            return pd.read_json(path, lines=True, dtype=str, nrows=None if whole else 1).fillna("")
+        if ending in SEPARATORS:
+            # utf-8-sig: spreadsheets write a byte-order mark.
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                table = read_table(
+                    file, separator=SEPARATORS[ending], names=_COLUMNS, labels=_LABELS
+                )
+                if not table.columns:
+                    raise ValueError("it is empty")
+                found = [fields for _, fields in islice(table.rows, None if whole else 0)]
+            return pd.DataFrame(found, columns=table.keys, dtype=object).fillna("")
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except (TypeError, AttributeError) as error:
         raise CorpusError(
             f"{path} has lines that are no objects; give one object a line."
         ) from error
-    except ValueError as error:  # pandas's own errors are of this kind, and Unicode's too
+    except FieldsError as error:
+        raise CorpusError(
+            f"{path} cannot be read (its rows have more fields than its first line); check the "
+            f"quotes in line {error.line}."
+        ) from error
+    except (ValueError, csv.Error) as error:  # also what pandas raises, and what is not UTF-8
         reason = " ".join(str(error).split())
         raise CorpusError(f"{path} cannot be read ({reason}); check the file.") from error
     raise CorpusError(f"{path} holds no pairs; give a csv, tsv or jsonl file.")

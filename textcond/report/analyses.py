@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from textcond.attribution.ranking import first_of
 from textcond.report.console import figures_view
 
 if TYPE_CHECKING:  # each command imports what it needs, and no more
@@ -52,7 +53,7 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
         evidence = [name for name in found.filters[0].evidence if name != "p_value"]
         for name in ("Filter", "Width", "Found", "Score", *map(_spaced, evidence)):
             table.add_column(name, justify="right")
-        for row in found.filters[: top or None]:
+        for row in first_of(found.filters, top):
             table.add_row(
                 str(row.filter),
                 str(row.width),
@@ -65,7 +66,7 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
         for name in ("Conductance", "Filter"):
             sentences.add_column(name, justify="right")
         sentences.add_column("Winning n-gram, inside its sentence", overflow="fold")
-        for sentence in retrieval.sentences[: top or None]:
+        for sentence in first_of(retrieval.sentences, top):
             sentences.add_row(
                 f"{found.direction * sentence.conductance:+.3f}",
                 str(sentence.filter),
@@ -96,7 +97,7 @@ def rules_view(rules: RuleSet, check: RuleCheck | None, *, top: int = 20) -> Ren
     table.add_column("Rule", overflow="fold")
     for name in ("Weight", "Support", "Fidelity", "Precision", "Coverage"):
         table.add_column(name, justify="right")
-    for rule in rules.rules[: top or None]:
+    for rule in first_of(rules.rules, top):
         precision = "-" if rule.precision is None else f"{rule.precision:.2f}"
         table.add_row(
             rule.name,

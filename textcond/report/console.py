@@ -18,6 +18,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from textcond.attribution.ranking import first_of
+
 if TYPE_CHECKING:  # each command imports what it needs, and no more
     from textcond.attribution.explanation import Explanation, PatternQuery
 
@@ -28,7 +30,7 @@ _SHOWN_TOKENS = 400
 def explanation_view(explanation: Explanation, *, top: int = 10) -> RenderableType:
     """The prediction, the coloured sentence, and the strongest filters."""
     result = explanation.conductance
-    filters = explanation.ranked()[: top or None]
+    filters = first_of(explanation.ranked(), top)
     table = _filter_table("Conductance")
     for filter in filters:
         table.add_row(*_filter_cells(explanation, filter))
@@ -47,7 +49,7 @@ def query_view(query: PatternQuery, *, top: int = 10) -> RenderableType:
     explanation = query.explanation
     pattern = " ".join(query.pattern)
     table = _filter_table("From the pattern", "Share", "Conductance")
-    for match in query.matches[: top or None]:
+    for match in first_of(query.matches, top):
         first, second, conductance, ngram = _filter_cells(explanation, match.filter)
         table.add_row(
             first,

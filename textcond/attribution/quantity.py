@@ -49,7 +49,8 @@ class Quantity:
         # lose all digits where one output has nearly all of the probability.
         values, kinds = weights.unique(return_inverse=True)
         masses = probabilities @ functional.one_hot(kinds).to(logits.dtype)
-        return probabilities * (masses @ (weights - values[:, None]))
+        gradient: Tensor = probabilities * (masses @ (weights - values[:, None]))
+        return gradient
 
     def _read(self, logits: Float[Tensor, "*batch outputs"]) -> Float[Tensor, "*batch outputs"]:
         if self.output == "logit":

@@ -1,7 +1,6 @@
 """Made-up requests to the whole API, and made-up texts to what reads texts.
 
-A few are quick. TEXTCOND_FUZZ_CASES and TEXTCOND_HOSTILE_TEXTS say how many the thorough tests
-make up; a measurement takes 5,000 and 10,000.
+TEXTCOND_FUZZ_CASES and TEXTCOND_HOSTILE_TEXTS say how many; a measurement takes 5,000 and 10,000.
 """
 
 from __future__ import annotations
@@ -20,14 +19,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.service.running import Running, create_key, running
 
+pytestmark = pytest.mark.thorough
+
 CASES = int(os.environ.get("TEXTCOND_FUZZ_CASES", "300"))
 TEXTS = int(os.environ.get("TEXTCOND_HOSTILE_TEXTS", "300"))
-few_and_many_cases = pytest.mark.parametrize(
-    "cases", [30, pytest.param(CASES, marks=pytest.mark.thorough)]
-)
-few_and_many_texts = pytest.mark.parametrize(
-    "times", [20, pytest.param(TEXTS, marks=pytest.mark.thorough)]
-)
 LIMITS = {"threads": 1, "requests_per_minute": 10**9, "max_jobs": 10}
 ANALYSES = 2
 
@@ -99,10 +94,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
         yield service, configuration
 
 
-@few_and_many_cases
-def test_every_path_keeps_its_word(
-    fuzzed: tuple[Running, Path], tmp_path: Path, cases: int
-) -> None:
+def test_every_path_keeps_its_word(fuzzed: tuple[Running, Path], tmp_path: Path) -> None:
     service, configuration = fuzzed
     document = service.client.get("/openapi.json").json()
     operations = sum(len(methods) for methods in document["paths"].values())
@@ -112,7 +104,7 @@ def test_every_path_keeps_its_word(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
         *("run", f"{service.url}/openapi.json", "--checks", "all", "--no-color"),
         *("--exclude-checks", "use_after_free"),
-        *("--max-examples", str(max(1, cases // operations)), "--report", "json"),
+        *("--max-examples", str(max(1, CASES // operations)), "--report", "json"),
         *("--report-json-path", str(report)),
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -120,7 +112,7 @@ def test_every_path_keeps_its_word(
     assert done.returncode == 0, shown
     told = json.loads(report.read_text())
     assert told["operations"]["tested"] == operations
-    assert told["test_cases"]["generated"] >= cases
+    assert told["test_cases"]["generated"] >= CASES
     assert told["failures"] == told["errors"] == []
     print(told["test_cases"])
 
@@ -158,15 +150,14 @@ _TARGETS = st.one_of(
 )
 
 
-def _hold(times: int, test: Callable[..., None], **made_up: st.SearchStrategy[Any]) -> None:
-    """Try it on so many examples."""
+def _hold(test: Callable[..., None], **made_up: st.SearchStrategy[Any]) -> None:
+    """Try it on `TEXTS` examples."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    often = settings(max_examples=times, database=None, suppress_health_check=checks)
+    often = settings(max_examples=TEXTS, database=None, suppress_health_check=checks)
     often(given(**made_up)(test))()
 
 
-@few_and_many_texts
-def test_hostile_texts_are_explained_or_refused(fuzzed: tuple[Running, Path], times: int) -> None:
+def test_hostile_texts_are_explained_or_refused(fuzzed: tuple[Running, Path]) -> None:
     def explain(text: str, target: str, output: str) -> None:
         body = {"text": text, "target": target, "output": output}
         answer = _post(fuzzed[0], "/v1/models/sst/explain", body)
@@ -176,18 +167,17 @@ def test_hostile_texts_are_explained_or_refused(fuzzed: tuple[Running, Path], ti
             assert sum(explained["token_attributions"]) == pytest.approx(total, abs=1e-6)
 
     outputs = st.sampled_from(["logit", "probability"])
-    _hold(times, explain, text=_TEXTS, target=_TARGETS, output=outputs)
+    _hold(explain, text=_TEXTS, target=_TARGETS, output=outputs)
 
 
-@few_and_many_texts
-def test_hostile_patterns_are_found_or_refused(fuzzed: tuple[Running, Path], times: int) -> None:
+def test_hostile_patterns_are_found_or_refused(fuzzed: tuple[Running, Path]) -> None:
     def query(text: str, pattern: str | int, target: str) -> None:
         part = pattern if isinstance(pattern, str) else text[:pattern]
         body = {"text": text, "pattern": part, "target": target}
         _post(fuzzed[0], "/v1/models/sst/filters/query", body)
 
     patterns = st.one_of(_TEXTS, st.integers(1, 50))
-    _hold(times, query, text=_TEXTS, pattern=patterns, target=_TARGETS)
+    _hold(query, text=_TEXTS, pattern=patterns, target=_TARGETS)
 
 
 def _post(service: Running, path: str, body: dict[str, str]) -> httpx.Response:

@@ -54,7 +54,6 @@ on_some = pytest.mark.parametrize(
 )
 
 
-@on_all
 def test_a_job_of_each_kind(served: Running) -> None:
     id = train(served, "small", epochs=4)
     told = follow(served, id)
@@ -148,6 +147,7 @@ def test_cancelled_jobs_leave_nothing(served: Running) -> None:
 
 
 @on_first
+@pytest.mark.thorough
 def test_two_workers_race(served: Running) -> None:
     check_race(served, 20)
 

@@ -61,6 +61,7 @@ def test_too_many_requests(narrow: Running) -> None:
     assert narrow.client.get("/healthz").status_code == 200
 
 
+@pytest.mark.thorough
 def test_wrong_keys_are_counted_too(tmp_path: Path) -> None:
     data = tmp_path / "data"
     key = create_key(data, "read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,7 +162,7 @@ def run(sources: Sources) -> Outcome:
         ],
         figures={
             "values": {
-                name: {measure: values.tolist() for measure, values in one.items()}
+                name: {measure: _finite(values) for measure, values in one.items()}
                 for name, one in found.items()
             },
             "laws": kept,
@@ -262,6 +263,11 @@ def _laws(measure: str, found: dict[str, dict[str, Values]]) -> dict[str, bool]:
             values("implementation invariance")[0], values("implementation invariance, split")[0]
         ),
     }
+
+
+def _finite(values: Tensor) -> list[float | None]:
+    """For JSON, which has no infinity: None where an integral diverges."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _listed(values: Tensor) -> str:

@@ -117,6 +117,7 @@ def test_one_text_is_not_numbered() -> None:
         textcond.explain,
         textcond.integrated_gradients,
         lambda model, text: textcond.query_filters(model, text, "w1"),
+        lambda model, text: textcond.predict(model, [text]),
     ):
         with pytest.raises(TextError, match=r"^`text` is empty; give at least one word\.$"):
             call(model, " ")

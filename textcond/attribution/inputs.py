@@ -73,8 +73,8 @@ class Encoded:
 def encode_all(model: Model, texts: Sequence[Any], *, on_error: OnError = "raise") -> Encoded:
     """Read each text for a model; with `on_error` "return" also past those that cannot be read.
 
-    Raises what `tokens_of` and `encode` do, naming the index of the text, and what `check_ready`
-    does.
+    Raises what `tokens_of` and `encode` do, naming the index of the text where there are several,
+    and what `check_ready` does.
     """
     if on_error not in ("raise", "return"):
         raise ValueError(f"`on_error` is {on_error!r}; it can be raise or return.")
@@ -85,7 +85,8 @@ def encode_all(model: Model, texts: Sequence[Any], *, on_error: OnError = "raise
             ids = encode(model, tokens)
         except TextError as error:
             if on_error == "raise":
-                raise TextError(f"{error}".replace("`text`", f"`texts[{place}]`", 1)) from error
+                name = f"`texts[{place}]`" if len(texts) > 1 else "`text`"
+                raise TextError(f"{error}".replace("`text`", name, 1)) from error
             found.errors[place] = error
         else:
             found.tokens.append(tokens)

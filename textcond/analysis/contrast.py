@@ -23,6 +23,7 @@ from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.inputs import check_ready
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.ranking import first_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
@@ -74,7 +75,7 @@ class NegationFilters:
                     "score": row.score,
                     **row.evidence,
                 }
-                for row in self.filters[: top or None]
+                for row in first_of(self.filters, top)
             ],
         }
 

@@ -71,6 +71,7 @@ def test_ablation(case: tuple[int, list[str], str, str]) -> None:
 
 @given(CASES)
 @example((1672, ["w27"], "margin", "logit"))  # a hidden unit is 0 along a sixth of the path
+@example((1078, ["w24", "w24"], "margin", "logit"))
 @settings(max_examples=30)
 def test_internal_influence(case: tuple[int, list[str], str, str]) -> None:
     seed, tokens, _, _ = case

@@ -32,7 +32,11 @@ UNREADABLE: list[tuple[Any, str]] = [
     (["w1", 2], " has 2 as its token 1; each must be a string."),
     ([["w1"], ["w2"]], " has ['w1'] as its token 0; each must be a string."),
     ([None], " has None as its token 0; each must be a string."),
-    ("qwrtz `text` zzyx", " has no word that the model 'random' knows ('qwrtz ` text ` zzyx'); "),
+    # A mark after a word is an apostrophe.
+    (
+        "qwrtz `text` zzyx",
+        """ has no word that the model 'random' knows ("qwrtz ` text ' zzyx"); """,
+    ),
     (["qwrtz"], " has no word that the model 'random' knows ('qwrtz'); give English words"),
     ("w1\x07", " has the control character U+0007 at position 2; remove it."),
     (["w1"] * 20_001, " has at least 20,001 tokens; the limit is 20,000."),

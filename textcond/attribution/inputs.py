@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 def tokens_of(text: Any) -> tuple[str, ...]:
     """The tokens of one text; raises `TextError` if there is none, or if this is no text."""
     if isinstance(text, str):
-        return tuple(tokenize(text))
+        return tuple(tokenize(str(text)))  # numpy has strings of its own
     if not isinstance(text, Iterable) or isinstance(text, bytes | bytearray | Mapping):
         shown = textwrap.shorten(repr(text), 60, placeholder=" ...")
         raise TextError(f"`text` is {shown}; give a string, or a list of tokens.")

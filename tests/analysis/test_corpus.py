@@ -124,15 +124,15 @@ def test_a_stopped_run_goes_on(
     assert seen[-1].rate > 0
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.thorough)])
-def test_killed(in_folder: Path, times: int) -> None:
+@pytest.mark.thorough
+def test_killed(in_folder: Path) -> None:
     """The command itself, with SIGKILL at random moments after its first shard."""
     lines = [f"{text}, take {take}" for take in range(350) for text in SENTENCES]
     Path("own.txt").write_text("\n".join(lines))
     command = [sys.executable, "-m", "textcond", "analyze", "--data", "own.txt", "--out"]
     subprocess.run([*command, "whole"], check=True, capture_output=True)
     moments = random.Random(0)
-    for _ in range(times):
+    for _ in range(3):
         shards = len([*Path("out").glob("*.parquet")])
         process = subprocess.Popen([*command, "out"], stderr=subprocess.DEVNULL)
         while len([*Path("out").glob("*.parquet")]) == shards and process.poll() is None:

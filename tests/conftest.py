@@ -66,15 +66,23 @@ def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _nothing_is_left(nowhere: Path) -> Iterator[None]:
     """A test that writes into the current folder takes one of its own: `in_folder`.
 
-    And a log that a command sets up goes with the stderr that it writes to, which pytest closes:
-    whatever is logged later, by Dask for one, would end there.
+    And a log that a test sets up goes with the stderr that it writes to, which pytest closes. Dask
+    sets one up when it is imported, the service when it starts.
     """
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
+    before = {logger.name: [*logger.handlers] for logger in _loggers()}
+    level = logging.root.level
     yield
-    root.handlers = handlers
-    root.setLevel(level)
+    logging.root.setLevel(level)
+    for logger in _loggers():
+        kept = before.get(logger.name, [])
+        if logger.handlers != kept:
+            logger.handlers, logger.propagate = kept, True
     assert not [*nowhere.iterdir()]
+
+
+def _loggers() -> list[logging.Logger]:
+    named = logging.root.manager.loggerDict.values()
+    return [logging.root, *(entry for entry in named if isinstance(entry, logging.Logger))]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import datasets
 import pytest
@@ -64,9 +65,16 @@ def test_a_log_goes_with_the_test_that_sets_it_up(
     turn: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the second turn the first one's stderr is closed."""
-    configure = pytest.importorskip("textcond_service.logs", reason="no extra `service`").configure
-    streams = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
-    assert not [stream for stream in streams if getattr(stream, "closed", False)]
-    configure()
-    logging.getLogger("distributed.core").warning("heard")
-    assert "heard" in capsys.readouterr().err
+    library = logging.getLogger("tests.library")
+    for logger in (logging.root, library):
+        assert not [handler for handler in logger.handlers if _stream(handler).closed]
+    handler = logging.StreamHandler(sys.stderr)
+    for logger in (logging.root, library):
+        logger.handlers, logger.propagate = [handler], False
+        logger.warning("heard from %s", logger.name)
+    assert "heard from root\nheard from tests.library\n" in capsys.readouterr().err
+
+
+def _stream(handler: logging.Handler) -> TextIO:
+    stream: TextIO = getattr(handler, "stream", sys.stderr)
+    return stream

@@ -6,6 +6,7 @@ copies pipelines to other processes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import spacy
@@ -17,6 +18,7 @@ from spacy.vocab import Vocab
 from textcond.text.characters import plain, read_with_origins
 from textcond.text.tokenizer import plain_tokenizer
 
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 TOKENIZER = "textcond.TreebankTokenizer.v1"
 
 
@@ -28,7 +30,8 @@ class TreebankTokenizer(DummyTokenizer):  # with the dummy's saving and loading:
     second blank or a tag of HTML, is the end of the token before it; at the text's beginning it
     is the beginning of the first token. There are two exceptions to the tokens: a text without
     any is one token as a whole, and a character that stands for several tokens, as `⑴` for
-    `( 1 )`, is one.
+    `( 1 )`, is one. And one to the text: half a surrogate pair, which spaCy cannot hold, is U+FFFD
+    in it.
     """
 
     def __init__(self, vocab: Vocab) -> None:
@@ -62,6 +65,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     if not text:
         return
     reading = read_with_origins(text)
+    text = _HALF_A_PAIR.sub("\ufffd", text)
     norms: dict[int, str] = {}
     for token in plain_tokenizer()(reading.text):
         start = reading.origins[token.idx]

@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m docs.service
 
 # A process a core, each with one thread: a file's tests stay together, the longest files come first.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 test: $(INSTALLED)
 	$(PYTEST) -m "not thorough"

@@ -12,11 +12,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 import textcond
 from textcond import cli
@@ -26,6 +28,8 @@ from textcond.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., tuple[int, str, str]]
+OWN_SERVICES = ("test_faults", "test_fuzz", "test_jobs", "test_limits", "test_rows", "test_start")
+"""Files of tests of the service that share none: the others share `service` or `pages`."""
 BROWSER_OPTIONS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-quic", "--disable-component-update", "--disable-sync"),
@@ -181,6 +185,21 @@ def run(
         return code, out, err
 
     return call
+
+
+class Files(LoadScopeScheduling):  # type: ignore[misc]
+    """A process takes whole files; those that share a service are as one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::", 1)[0])
+        if file.parent.name != "service" or file.stem in OWN_SERVICES:
+            return str(file)
+        return "pages" if file.stem.startswith("test_page") else "service"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    return Files(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -100,6 +100,7 @@ def test_commands_of_the_readme() -> None:
     assert set(shown) == commands | {group.name for group in app.registered_groups}
 
 
+@pytest.mark.thorough
 def test_the_wheel_carries_the_model(tmp_path: Path) -> None:
     """Built, unpacked and used from a folder that is not the checkout."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", tmp_path]

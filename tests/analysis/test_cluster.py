@@ -240,6 +240,7 @@ def analyzing(
     return start(command, folder=folder, kilobytes=kilobytes)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:
     process = analyzing(tmp_path, 100)
     children = Path(f"/proc/{process.pid}/task")
@@ -273,6 +274,7 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
     assert "give one of them" in err
 
 
+@pytest.mark.thorough
 def test_a_stop_by_the_keyboard(tmp_path: Path) -> None:
     """The terminal sends it to the workers as well."""
     process = analyzing(tmp_path, 200_000)

@@ -43,6 +43,7 @@ def rules(sst: Model, analysis: CorpusConductance) -> RuleSet:
     return extract_rules(sst, analysis)
 
 
+@pytest.mark.thorough
 def test_a_large_corpus(
     sst: Model, analysis: CorpusConductance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,8 +69,19 @@ def test_sentences_against_the_definition(sst: Model, sentences: list[str]) -> N
 
 
 @given(st.one_of(MODELS, SOFTMAX_MODELS), TEXTS)
-@settings(max_examples=40)
+@settings(max_examples=8)
 def test_probabilities_against_the_definition(model: Model, tokens: list[str]) -> None:
+    assert_probability_by_definition(model, tokens)
+
+
+@pytest.mark.thorough
+@given(st.one_of(MODELS, SOFTMAX_MODELS), TEXTS)
+@settings(max_examples=80)
+def test_many_probabilities_against_the_definition(model: Model, tokens: list[str]) -> None:
+    assert_probability_by_definition(model, tokens)
+
+
+def assert_probability_by_definition(model: Model, tokens: list[str]) -> None:
     target = model.outputs[1]
     result = conductance(model, tokens, target=target, output="probability")
     network = copy.deepcopy(model.network).double()

@@ -75,6 +75,7 @@ def test_the_same_seed_gives_the_same_bits(corpus: str) -> None:
     assert build("third", corpus, recipe=Recipe(epochs=4, batch_size=8, seed=1)) != first
 
 
+@pytest.mark.thorough
 def test_resume_after_a_kill_gives_the_same_model(corpus: str) -> None:
     """The run is a process of its own, killed with SIGKILL in the middle of an epoch."""
     whole = build("whole", corpus)

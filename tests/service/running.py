@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -104,10 +103,14 @@ def free_port() -> int:
         return port
 
 
-def create_key(data: Path, scope: str) -> str:
+def make_key(data: Path, scope: str) -> str:
     """A key for a service that is there or will be."""
-    command = [sys.executable, "-m", "textcond", "keys", "create", scope, "--scope", scope]
-    made = subprocess.run(
-        [*command, "--data", str(data), "--json"], capture_output=True, check=True, text=True
-    )
-    return str(json.loads(made.stdout)["key"])
+    from textcond_service.security import create_key
+    from textcond_service.serving import prepare_tables
+    from textcond_service.settings import Settings
+
+    database = prepare_tables(Settings(data=data))
+    try:
+        return create_key(database, scope, scope)
+    finally:
+        database.close()

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tests.service.running import Running, create_key, running
+from tests.service.running import Running, make_key, running
 
 pytestmark = pytest.mark.thorough
 
@@ -75,7 +75,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
     """A service with keys and finished jobs, but without a worker; and its configuration."""
     folder = tmp_path_factory.mktemp("fuzzed")
     data = folder / "data"
-    key = create_key(data, "admin")
+    key = make_key(data, "admin")
     headers = {"Authorization": f"Bearer {key}"}
     with running(data, **LIMITS) as service:
         service.client.headers.update(headers)

@@ -187,6 +187,7 @@ def check_race(served: Running, count: int) -> None:
 
 
 @on_first
+@pytest.mark.thorough
 def test_a_training_goes_on_after_its_worker_is_killed(served: Running) -> None:
     calm = succeed(served, train(served, "undisturbed"))
     id = train(served, "killed")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.asking import EXPLAIN, assert_guarded, assert_problem, files_of, upload_file
-from tests.service.running import Running, create_key, running
+from tests.service.running import Running, make_key, running
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_too_many_requests(narrow: Running) -> None:
 @pytest.mark.thorough
 def test_wrong_keys_are_counted_too(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    key = create_key(data, "read")
+    key = make_key(data, "read")
     limits = {"threads": 1, "requests_per_minute": 20}
     with running(data, "--only", "web", **limits) as service:
         headers = {"Authorization": "Bearer tc_00000000_guess"}

@@ -16,7 +16,7 @@ from tests.service.pages import (
 )
 from tests.service.running import Running
 
-SERVICE = "analyses"  # its first rules are those that a test here asks for
+SERVICE = "pages"
 
 # Division of labour
 
@@ -123,6 +123,7 @@ def test_rules_of_an_exemplar(go: Open, service: Running, analysis: str) -> None
     page.get_by_label("Phrase in it").fill("not good")
     page.get_by_role("button", name="Extract rules").click()
     page.get_by_role("progressbar", name="Progress of the rules").wait_for()
+    expect(page).to_have_url(re.compile("set="))
     expect(page.get_by_role("heading", name="Rules from “not good” in “this")).to_be_visible()
     job = page.url.rsplit("set=")[1]
     rules = service.client.get(f"/v1/rules/{job}").json()["rules"]
@@ -153,6 +154,7 @@ def test_rules_of_negation_filters(go: Open, service: Running, analysis: str) ->
     page.get_by_label("Find negation filters by").select_option("minimal-pairs")
     page.get_by_label("Support").fill("2")
     page.get_by_role("button", name="Extract rules").click()
+    expect(page).to_have_url(re.compile("set="))
     expect(page.get_by_role("heading", name="Rules from negation filters")).to_be_visible()
     job = service.client.get("/v1/jobs", params={"kind": "rules"}).json()["items"][0]
     assert job["request"]["pairs"] == "minimal-pairs"

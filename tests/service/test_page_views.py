@@ -20,7 +20,7 @@ from tests.service.pages import (
     Open,
     opened,
 )
-from tests.service.running import Running, create_key, running
+from tests.service.running import Running, make_key, running
 
 SERVICE = "pages"
 
@@ -103,7 +103,7 @@ def test_empty_views_say_so_and_offer_a_start(browser: Browser, bare: Running) -
 
 
 def test_a_key_is_asked_for_and_kept(browser: Browser, bare: Running) -> None:
-    key = create_key(bare.data, "read")
+    key = make_key(bare.data, "read")
     with opened(browser, bare, refusals=True) as go:
         page = go("", "dialog")
         dialog = page.get_by_role("dialog", name="An API key is needed")

@@ -96,6 +96,7 @@ def test_an_analysis_of_a_model_that_is_gone(service: Running) -> None:
         assert "is not of the model 'again' as it is; analyze again" in refused.json()["detail"]
 
 
+@pytest.mark.thorough
 def test_streams_end_when_the_service_stops(tmp_path: Path) -> None:
     told: list[str] = []
     with running(tmp_path / "data", threads=1) as service:

@@ -10,6 +10,20 @@ import pytest
 from tests.conftest import Run
 from textcond import studies
 from textcond.commands import studies as command
+from textcond.studies import axioms
+from textcond.studies.outcome import Outcome
+from textcond.studies.sources import Sources
+
+
+@pytest.fixture(scope="module")
+def found_axioms() -> Outcome:
+    return axioms.run(Sources())
+
+
+@pytest.fixture(autouse=True)
+def _axioms_once(monkeypatch: pytest.MonkeyPatch, found_axioms: Outcome) -> None:
+    """These are tests of the command: the study that most of them ask for runs once."""
+    monkeypatch.setattr(axioms, "run", lambda _: found_axioms)
 
 
 def test_one_study(run: Run, in_folder: Path) -> None:

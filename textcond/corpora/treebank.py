@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from datasets import Dataset
 from jaxtyping import Int
-from nltk.tree import Tree
 
 from textcond.corpora.columns import five_class_dataset
 from textcond.corpora.heldout import is_heldout_sentence
@@ -22,6 +21,9 @@ from textcond.corpora.hub import load_from_hub
 from textcond.corpora.releases import read_lines
 from textcond.errors import CorpusError
 from textcond.text.characters import plain
+
+if TYPE_CHECKING:  # NLTK takes a second to import: it is, where there are trees to read
+    from nltk.tree import Tree
 
 Unit = Literal["sentence", "phrase"]
 SPLITS = ("train", "dev", "test")
@@ -59,10 +61,10 @@ def load_nodes(split: str, *, data_dir: Path | None = None) -> Nodes:
         start, row = len(tokens), len(rows)
         rows.append((start, 0, cast(int, node.label()), parent))
         for child in node:
-            if isinstance(child, Tree):
-                add(child, row)
-            else:
+            if isinstance(child, str):
                 tokens.append(plain(child))
+            else:
+                add(child, row)
         rows[row] = (start, len(tokens), *rows[row][2:])
 
     for tree in read_trees(split, data_dir=data_dir):
@@ -121,6 +123,8 @@ def _hub_lines(split: str) -> tuple[str, list[str]]:
 
 
 def _parse(line: str, place: str) -> Tree:
+    from nltk.tree import Tree
+
     try:
         tree = Tree.fromstring(line, read_node=_label)
         if any(not len(node) for node in tree.subtrees()):

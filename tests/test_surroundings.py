@@ -8,13 +8,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import datasets
+import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 from tests import OWN
 from tests.conftest import ROOT
+from textcond.analysis.signs import signs_of
 
 SHOW = "import json, os; print(json.dumps([os.getcwd(), dict(os.environ)]))"
 USERS = (
@@ -73,6 +76,12 @@ def test_a_log_goes_with_the_test_that_sets_it_up(
         logger.handlers, logger.propagate = [handler], False
         logger.warning("heard from %s", logger.name)
     assert "heard from root\nheard from tests.library\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((3, 2), dtype=int), [[0.0]]])
+def test_the_shapes_of_arrays_are_checked(scores: Any) -> None:
+    with pytest.raises(TypeCheckError, match="values"):
+        signs_of(scores, 0.1)
 
 
 def _stream(handler: logging.Handler) -> TextIO:

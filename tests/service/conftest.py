@@ -22,7 +22,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
         @cache
         def start(name: str) -> Running:
-            return stack.enter_context(running(tmp_path_factory.mktemp(name) / "data", threads=1))
+            data = tmp_path_factory.mktemp(name) / "data"
+            return stack.enter_context(running(data, threads=1, max_jobs=300))
 
         yield start
 

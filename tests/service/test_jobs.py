@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,7 +36,15 @@ FIRST, *OTHERS = BACKENDS
     scope="module",
     params=[FIRST, *(pytest.param(name, marks=pytest.mark.thorough) for name in OTHERS)],
 )
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+def served(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shared: Callable[[str], Running],
+) -> Iterator[Running]:
+    if request.param == FIRST:
+        upload(shared("service"), "reviews", 400)
+        yield shared("service")
+        return
     data = tmp_path_factory.mktemp(request.param) / "data"
     with (
         backend(request.param) as settings,

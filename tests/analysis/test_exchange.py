@@ -68,15 +68,20 @@ def even_model(seed: int, pairs: Dataset) -> Model:
     return model
 
 
-@pytest.mark.parametrize("models", [10, pytest.param(150, marks=pytest.mark.thorough)])
+CASES = [
+    (two_phrases, 0.0, "margin", "logit"),
+    (with_and_without, 0.0, "positive", "probability"),
+    (two_phrases, 1.0, "margin", "logit"),
+    (two_phrases, 0.5, "positive:negative", "probability"),
+    (with_and_without, 0.0, "negative", "logit"),
+]
+
+
 @pytest.mark.parametrize(
-    ("draw", "labelled", "target", "output"),
+    ("draw", "labelled", "target", "output", "models"),
     [
-        (two_phrases, 0.0, "margin", "logit"),
-        (two_phrases, 1.0, "margin", "logit"),
-        (two_phrases, 0.5, "positive:negative", "probability"),
-        (with_and_without, 0.0, "positive", "probability"),
-        (with_and_without, 0.0, "negative", "logit"),
+        *((*case, 10) for case in CASES),
+        *(pytest.param(*case, 150, marks=pytest.mark.thorough) for case in CASES[:2]),
     ],
 )
 def test_one_in_twenty_is_significant_where_nothing_is(

@@ -32,7 +32,7 @@ psycopg = pytest.importorskip("psycopg", reason="the extra `server` is not insta
 redis = pytest.importorskip("redis", reason="the extra `server` is not installed")
 
 BACKENDS = ("sqlite", "postgresql", "redis")
-FAULTS = int(os.environ.get("TEXTCOND_FAULTS", "2"))
+FAULTS = int(os.environ.get("TEXTCOND_FAULTS", "1"))
 """How often each thing is broken."""
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 REDIS = "redis://127.0.0.1:6379/9"

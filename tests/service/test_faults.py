@@ -88,7 +88,9 @@ def test_an_analysis_survives_its_worker(service: Running) -> None:
     upload(service, "many", 1_024 * SHARDS - 500)
     request = {"model": "sst", "corpus": "many"}
     calm = succeed(service, submit(service, "/v1/analyses", request))
-    killed = kill_at_random(service, lambda _: submit(service, "/v1/analyses", request), calm)
+    killed = kill_at_random(
+        service, lambda _: submit(service, "/v1/analyses", request), calm, parent_first=True
+    )
     folder = service.data / "analyses"
     whole = digests(folder / calm["id"])
     assert len([name for name in whole if name.endswith(".parquet")]) == SHARDS
@@ -97,16 +99,21 @@ def test_an_analysis_survives_its_worker(service: Running) -> None:
 
 
 def kill_at_random(
-    service: Running, start: Callable[[int], str], calm: dict[str, Any]
+    service: Running,
+    start: Callable[[int], str],
+    calm: dict[str, Any],
+    *,
+    parent_first: bool = False,
 ) -> list[dict[str, Any]]:
     """Jobs whose worker was killed once at a random moment, a third of the time with its parent."""
+    with_parent = 0 if parent_first else 2
     ended: list[dict[str, Any]] = []
     lasts = calm["finished"] - calm["started"]
     while len(ended) < FAULTS:
         id = start(len(ended))
         until_at(service, id, 0)
         time.sleep(RANDOM.uniform(0, lasts))
-        killed = kill_worker(service, id, consumer=len(ended) % 3 == 2)
+        killed = kill_worker(service, id, consumer=len(ended) % 3 == with_parent)
         job = succeed(service, id)
         if killed and job["attempts"] + len(logged_of(service, id, "job interrupted")) > 1:
             ended.append(job)
@@ -338,20 +345,20 @@ def test_the_clock_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with running(tmp_path / "data", threads=1) as service:
         upload(service, "reviews", 400)
         upload(service, "one", 1)
-        calm = succeed(service, train(service, "calm", epochs=60))
+        calm = succeed(service, train(service, "calm", epochs=30))
         for number in range(FAULTS):
-            ids = [train(service, f"moved{number}", epochs=60)]
+            ids = [train(service, f"moved{number}", epochs=30)]
             key = {"Idempotency-Key": f"key-{number}"}
             request = {"model": "sst", "corpus": "one"}
-            until_at(service, ids[0], 20)
+            until_at(service, ids[0], 10)
             for shift in ("+400d", "-400d"):
                 clock.write_text(shift)
                 ids.append(submit(service, "/v1/analyses", request, **key))
                 time.sleep(RANDOM.uniform(1, 2))
             assert ids[1] == ids[2]
             assert {succeed(service, id)["attempts"] for id in ids} == {1}
-        killed = train(service, "killed", epochs=60)
-        until_at(service, killed, 20)
+        killed = train(service, "killed", epochs=30)
+        until_at(service, killed, 10)
         assert kill_worker(service, killed)
         assert succeed(service, killed)["attempts"] == 2
         names = ["calm", "killed", *(f"moved{number}" for number in range(FAULTS))]

@@ -102,6 +102,7 @@ def test_a_key_starts_one_job(served: Running) -> None:
     assert start("new", "once").status_code == 409  # the name is taken
 
 
+@on_first
 def test_a_key_outlives_its_job(served: Running) -> None:
     key = {"Idempotency-Key": "gone"}
     request = {"model": "sst", "corpus": "reviews"}
@@ -112,6 +113,7 @@ def test_a_key_outlives_its_job(served: Running) -> None:
     assert (again.status_code, again.json()["type"]) == (409, "urn:textcond:idempotency-key")
 
 
+@on_first
 def test_a_model_in_use_stays(served: Running) -> None:
     succeed(served, train(served, "wanted", epochs=1))
     analysis = submit(served, "/v1/analyses", {"model": "wanted", "corpus": "reviews"})
@@ -154,19 +156,10 @@ def test_cancelled_jobs_leave_nothing(served: Running) -> None:
     assert served.client.get("/v1/models/long").status_code == 404
 
 
-@on_first
-@pytest.mark.thorough
-def test_two_workers_race(served: Running) -> None:
-    check_race(served, 20)
-
-
 @on_all
 @pytest.mark.thorough
-def test_two_workers_race_for_many(served: Running) -> None:
-    check_race(served, 200)
-
-
-def check_race(served: Running, count: int) -> None:
+@pytest.mark.parametrize("count", [60 if FAULTS <= 2 else 200])
+def test_two_workers_race(served: Running, count: int) -> None:
     """Two are busy while jobs come that end at once; then they take them in turns."""
     content = b"text,label\n" + b"good,positive\n" * 10
     tiny = f"tiny{count}"
@@ -175,7 +168,7 @@ def check_race(served: Running, count: int) -> None:
     other = Running(served.data, "--only", "worker", **{"threads": 1, **_settings(served)})
     other.start(wait=False)
     try:
-        busy = [train(served, f"busy{count}-{number}", epochs=60) for number in range(2)]
+        busy = [train(served, f"busy{count}-{number}", epochs=20) for number in range(2)]
         for id in busy:
             until_at(served, id, 1)
         with ThreadPoolExecutor(8) as threads:
@@ -212,8 +205,8 @@ def test_a_training_goes_on_after_its_worker_is_killed(served: Running) -> None:
 @pytest.mark.thorough
 def test_a_job_is_handed_back_and_goes_on(served: Running) -> None:
     # Longer than what a worker that should stop waits for the job's end.
-    calm = succeed(served, train(served, "calm", epochs=250))
-    id = train(served, "moved", epochs=250)
+    calm = succeed(served, train(served, "calm", epochs=120))
+    id = train(served, "moved", epochs=120)
     until_at(served, id, 30)
     served.stop()
     assert (served.data / "models" / "moved.training.pt").exists()

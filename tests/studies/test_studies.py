@@ -50,7 +50,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "RECIPE", Recipe(epochs=3, batch_size=16, averaging=0.9))
     monkeypatch.setattr(images, "PICTURES", ("coffee", "chelsea"))
     monkeypatch.setattr(images, "SIZE", 64)
-    monkeypatch.setattr(images, "MOST", 10)
+    monkeypatch.setattr(images, "LAYERS", (14,))
+    monkeypatch.setattr(images, "MOST", 5)
 
 
 def checked(outcome: Outcome) -> Mapping[str, Any]:

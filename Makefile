@@ -22,18 +22,19 @@ demo: $(INSTALLED)
 	@echo; echo "== The same over HTTP, and rules with a negator for spaCy (docs/service.sh)"; echo
 	$(BIN)/python -m docs.service
 
-# A process a core, each with one thread: a file's tests stay together, the longest files come first.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
+# Processes of one thread each: a file's tests stay together, the longest files come first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder
 
 test: $(INSTALLED)
-	$(PYTEST) -m "not thorough"
+	$(PYTEST) --numprocesses auto -m "not thorough"
 
-# What repeats it: faults, made-up requests, studies, every backend, thousands of cases.
+# What repeats it: faults, made-up requests, studies, every backend, thousands of cases. Much of it
+# waits for services, so there are more processes than cores.
 test-rest: $(INSTALLED)
-	$(PYTEST) -m thorough
+	$(PYTEST) --numprocesses $$(( $$(nproc) + 1 )) -m thorough
 
 test-all: $(INSTALLED)
-	$(PYTEST)
+	$(PYTEST) --numprocesses auto
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

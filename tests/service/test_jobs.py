@@ -144,6 +144,7 @@ def test_uploads_to_train_on(served: Running) -> None:
     assert served.client.delete("/v1/corpora/more").status_code == 204
 
 
+@on_first
 def test_cancelled_jobs_leave_nothing(served: Running) -> None:
     running, queued = (train(served, name, epochs=900) for name in ("long", "longer"))
     until_at(served, running, 20)

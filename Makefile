@@ -31,7 +31,7 @@ test: $(INSTALLED)
 # What repeats it: faults, made-up requests, studies, every backend, thousands of cases. Much of it
 # waits for services, so there are more processes than cores.
 test-rest: $(INSTALLED)
-	$(PYTEST) --numprocesses $$(( $$(nproc) + 1 )) -m thorough
+	$(PYTEST) --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) -m thorough
 
 test-all: $(INSTALLED)
 	$(PYTEST) --numprocesses auto

@@ -8,6 +8,7 @@ wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one t
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -145,8 +146,11 @@ def has_finite_weights(module: nn.Module, rows: Sequence[Sequence[int]] | None =
         weights = [table[used], *(weight for weight in weights if weight is not table)]
     # A sum keeps what is not finite, and needs no copy of the weights.
     # Half precision is added in single, for a sum of finite halves may be beyond their range.
+    halves = (torch.float16, torch.bfloat16)
     return all(
-        bool(weight.detach().sum(dtype=torch.promote_types(weight.dtype, torch.float32)).isfinite())
+        cmath.isfinite(
+            weight.detach().sum(dtype=torch.float32 if weight.dtype in halves else None).item()
+        )
         for weight in weights
     )
 

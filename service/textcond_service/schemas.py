@@ -139,15 +139,27 @@ class TrainingRequest(Request):
     pretrain: Data | None = None
     vocabulary_size: int = Field(VOCABULARY_SIZE, ge=1, le=400_000)
     pretraining_epochs: int = Field(_RECIPE.pretraining_epochs, ge=0, le=100)
-    epochs: int = Field(_RECIPE.epochs, ge=1, le=1_000)
-    patience: int = Field(_RECIPE.patience, ge=1, le=1_000)
-    batch_size: int = Field(_RECIPE.batch_size, ge=1, le=4_096)
+    epochs: int | None = Field(
+        None, ge=1, le=1_000, description="At most; without it as many as the corpus needs."
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Epochs without a better dev accuracy before training stops; else all epochs.",
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=4_096, description="Texts a step; without it few for a small corpus."
+    )
     learning_rate: float = Field(_RECIPE.learning_rate, gt=0, le=10)
     dropout: float = Field(_RECIPE.dropout, ge=0, lt=1)
     averaging: float = Field(_RECIPE.averaging, ge=0, lt=1)
     softness: float = Field(_RECIPE.softness, ge=0, lt=0.5)
     substitutions: float = Field(_RECIPE.substitutions, ge=0, le=10)
     negations: float = Field(_RECIPE.negations, ge=0, le=10)
+    balance: bool = Field(
+        _RECIPE.balance, description="Whether rare classes weigh as much as frequent ones."
+    )
     seed: int = Field(_RECIPE.seed, ge=0, le=10**9)
 
 

@@ -82,11 +82,15 @@ class Work:
             if request["pretrain"]:
                 pretrain, more_dir = self._data(request["pretrain"])
                 titles[pretrain], data_dir = request["pretrain"], data_dir or more_dir
-            recipe = {field.name for field in fields(Recipe)}
+            recipe = {
+                field.name: request[field.name]
+                for field in fields(Recipe)
+                if request.get(field.name) is not None
+            }
             build_model(
                 name,
                 data,
-                Recipe(**{key: value for key, value in request.items() if key in recipe}),
+                recipe,
                 data_dir=data_dir,
                 pretrain=pretrain,
                 vocabulary_size=request["vocabulary_size"],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from textcond.corpora.columns import FEATURES
-from textcond.corpora.files import load_file, summarize_file
+from textcond.corpora.files import Columns, load_file, parts_of, summarize_file
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.tables import SEPARATORS, read_table
 from textcond.errors import CorpusError
@@ -53,11 +53,11 @@ def test_polar_files(tmp_path: Path, name: str, content: str) -> None:
 
 
 def test_five_classes(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.csv", "text,label\nfine,3\ngreat,4\nso so,2\nbad,1\n")
+    path = write(tmp_path, "a.csv", "text,label\nfine,3\ngreat,4\nso so,2\nbad,1\nawful,0\n")
     dataset = load_file(path)
-    assert dataset["label"][:] == [3, 4, 2, 1]
-    assert dataset["positive"][:] == [1, 1, 0, 0]
-    assert dataset["negative"][:] == [0, 0, 0, 1]
+    assert dataset["label"][:] == [3, 4, 2, 1, 0]
+    assert dataset["positive"][:] == [1, 1, 0, 0, 0]
+    assert dataset["negative"][:] == [0, 0, 0, 1, 1]
 
 
 def test_without_labels(tmp_path: Path) -> None:
@@ -215,18 +215,13 @@ def test_columns_of_one_name(tmp_path: Path, header: str, names: str) -> None:
         ("a.csv", "sentence\ngood\n", r"a\.csv has no column `text`, only sentence; name the"),
         ("a.csv", "", r"a\.csv is empty; give at least one text"),
         ("a.csv", "text,label\n", r"a\.csv has no rows; give at least one text"),
-        ("a.csv", "text,label\ngood,9\n", r"a\.csv, line 2: the label is '9'; use only 0 to 4"),
-        (
-            "a.csv",
-            "text,label\ngood,4\nbad,\n",
-            r"a\.csv, line 3: the label is ''; use only 0",
-        ),
-        ("a.csv", "text,label\na,1\nb,neutral\n", r"a\.csv, line 2: the label is '1'; use only"),
         ("a.csv", 'text,label\n"a,1\n', r"a\.csv is broken .*; mend its quotes"),
         ("a.txt", "good " * 20_001, r"a\.txt, line 1: the text has 20,001 tokens; the limit is"),
         ("a.jsonl", '{"text": "\\ud800"}\n', r"a\.jsonl, line 1: not an object with `text`"),
         ("a.csv", "text,label\na,b,c\n", r"a\.csv, line 2: the row does not have as many fields"),
-        ("a.csv", "text,label\n ,1\n", r"a\.csv, line 2: the text is empty; remove the row"),
+        ("a.csv", "text,label\n ,1\n", r"a\.csv has no text; give at least one"),
+        ("a.csv", "text,label,split\na,1,tset\n", r"a\.csv, line 2: `split` is 'tset'; it can be"),
+        ("a.jsonl", '{"text": "a", "split": null}\n', r"a\.jsonl, line 1: `split` is 'None'"),
         ("a.jsonl", '{"text": "a"}\n{"text"\n', r"a\.jsonl, line 2: not an object with `text`"),
         ("a.jsonl", '{"label": 1}\n', r"a\.jsonl, line 1: not an object with `text`"),
         ("a.jsonl", "[1]\n", r"a\.jsonl, line 1: not an object with `text` \(it is \[1\]\); mend"),
@@ -269,3 +264,83 @@ def test_not_utf8(tmp_path: Path) -> None:
 def test_unknown_corpus() -> None:
     with pytest.raises(CorpusError, match="`data` is 'yelp'; it can be sst, sst-phrases, rotten"):
         load_corpus("yelp")
+
+
+SEMICOLONS = "text;label;stars\ngood, really;1;5\nbad;0;1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", SEMICOLONS),
+        ("a.csv", SEMICOLONS.replace(";", "\t")),
+        ("a.csv", '"text";"label"\n"good, really";1\nbad;0\n'),
+        ("a.tsv", SEMICOLONS),
+        ("a.tsv", 'text,label\n"good, really",1\nbad,0\n'),
+    ],
+)
+def test_separators_are_found(tmp_path: Path, name: str, content: str) -> None:
+    rows = load_file(write(tmp_path, name, content))
+    assert rows["text"][:] == ["good, really", "bad"]
+    assert rows["positive"][:] == [1, 0]
+
+
+def test_columns_by_other_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "id,Review Text,Sentiment\n1,good,pos\n2,bad,neg\n")
+    columns = Columns("review text", "sentiment")
+    assert load_file(path, columns=columns)["positive"][:] == [1, 0]
+    assert summarize_file(path, columns=columns) == (2, 2)
+    for columns, message in (
+        (
+            Columns("reviewtext"),
+            r"no column `reviewtext` \(`Review Text`\?\), only id, Review Text",
+        ),
+        (Columns("review text", "sentimnt"), r"no column `sentimnt` \(`Sentiment`\?\), only id"),
+        (Columns(), r"no column `text`.*; name the column with `--text-column`"),
+    ):
+        with pytest.raises(CorpusError, match=message):
+            load_file(path, columns=columns)
+
+
+def test_a_jsonl_file_with_other_keys(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", '{"review": "good", "stars": 5}\n{"review": "x", "stars": 1}')
+    assert load_file(path, columns=Columns("review", "stars"))["label"][:] == [4, 0]
+
+
+@pytest.mark.parametrize("header", ["text,text", "text,id,ID", "a,text,A ,label"])
+def test_no_two_columns_have_one_name(tmp_path: Path, header: str) -> None:
+    width = header.count(",")
+    path = write(tmp_path, "a.csv", f"{header}\n{'a,' * width}b\n")
+    with pytest.raises(CorpusError, match="are one name; rename one"):
+        load_file(path)
+
+
+def test_empty_texts_are_left_out_and_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,label\ngood,1\n  ,0\n,1\nbad,0\n\u200b,1\n")
+    told: list[str] = []
+    rows = load_file(path, columns=Columns(tell=told.append))
+    assert rows["text"][:] == ["good", "bad"]
+    assert told[1:] == [
+        f"{path}: rows without a text are left out, 3 of them, the first in line 3."
+    ]
+    with pytest.raises(CorpusError, match="line 3: the text is empty; remove the row"):
+        load_file(path, columns=Columns(strict=True))
+
+
+def test_rows_of_classes_are_not_swallowed(tmp_path: Path) -> None:
+    rows = "".join(f"text {number},{'ENTY' if number % 2 else 'HUM'}\n" for number in range(9))
+    path = write(tmp_path, "a.csv", f'text,label\n{rows}" one,ENTY\ntwo,HUM\nthree ",HUM\n')
+    with pytest.raises(CorpusError, match="closes in line 13, and each line between reads as"):
+        load_file(path)
+    path = write(tmp_path, "a.tsv", path.read_text().replace(",", "\t"))
+    assert load_file(path)["text"][-3:] == ['" one', "two", 'three "']
+
+
+def test_a_column_of_parts(tmp_path: Path) -> None:
+    content = "split,text,label\nTrain,good,1\ntrain,bad,0\nvalidation,so,1\ntest,no,0\n"
+    path = write(tmp_path, "a.csv", content)
+    assert parts_of(path) == {"train": 2, "dev": 1, "test": 1}
+    assert load_corpus(str(path), "dev+test")["text"][:] == ["so", "no"]
+    assert load_corpus(str(path))["text"][:] == ["good", "bad"]
+    bare = write(tmp_path, "b.csv", "text,label\ngood,1\n")
+    assert parts_of(bare) == {}

@@ -42,7 +42,7 @@ def test_it_learns_the_classes(model: Model, folder: Path) -> None:
     assert figures["accuracy"] > 0.9
     assert figures["texts"] == 200
     assert figures == {**model.metrics["test"], "unknown_tokens": figures["unknown_tokens"]}
-    recalls = [figures[f"{name}_recall"] for name in ANSWER_TYPES]
+    recalls = [figures["classes"][name]["recall"] for name in ANSWER_TYPES]
     assert figures["accuracy"] == pytest.approx(sum(recalls) / 5)  # of as many texts each
     (row,) = [row for row in model_summaries(folder / "models") if row["name"] == "asked"]
     assert row["test_accuracy"] == figures["accuracy"]

@@ -266,7 +266,7 @@ def test_impossible_recipes(options: dict[str, float], message: str) -> None:
 def test_too_few_rows(in_folder: Path) -> None:
     (in_folder / "few.csv").write_text("text,label\ngood,1\nbad,0\n")
     with pytest.raises(
-        CorpusError, match=r"few\.csv has 2 labelled rows; training takes at least 10"
+        CorpusError, match=r"few\.csv has 2 labelled rows to train on; training takes at"
     ):
         load_corpora("few.csv")
     (in_folder / "bare.csv").write_text("text\ngood\n")

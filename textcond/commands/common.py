@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textcond.analysis.corpus import CorpusConductance
+    from textcond.corpora.files import Columns
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
 Target = Annotated[
@@ -43,6 +45,17 @@ Pairs = Annotated[
         "with negators, or a file with the columns negated and unnegated; else sst-negation "
         "with --data-dir and rotten-tomatoes without."
     ),
+]
+TextColumn = Annotated[str, typer.Option(help="Of a file: the column of texts.")]
+LabelColumn = Annotated[str, typer.Option(help="Of a file: the column of labels.")]
+LabelMeanings = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a file: what its labels mean, as in 1=negative,2=negative,3=neutral,4=positive."
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Of a file: an empty text is an error, not left out.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
 TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
@@ -107,11 +120,32 @@ def check_place(file: Path | None) -> None:
         raise AnalysisError(f"Nothing can be written to {file.parent}; choose another file.")
 
 
-def choose_part(data: str, split: str | None, default: str) -> str | None:
+def columns_of(
+    text: str, label: str, labels: str | None, *, strict: bool, names: Sequence[str] = ()
+) -> Columns:
+    """How a file is to be read; what is noticed is told on standard error, once."""
+    from textcond.corpora.files import Columns
+    from textcond.corpora.labels import parse_meanings
+
+    told: set[str] = set()
+
+    def tell(note: str) -> None:
+        if note not in told:
+            console(stderr=True).print(note, soft_wrap=True)
+        told.add(note)
+
+    meanings = None if labels is None else parse_meanings(labels)
+    return Columns(text, label, meanings, names, strict, tell)
+
+
+def choose_part(
+    data: str, split: str | None, default: str, *, columns: Columns | None = None
+) -> str | None:
     """The parts of a corpus to read, or None where it has no parts."""
+    from textcond.corpora.files import DEFAULT
     from textcond.corpora.loading import has_parts
 
-    if has_parts(data):
+    if has_parts(data, columns=columns or DEFAULT):
         return split or default
     if split is not None:
         raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from textcond.commands.common import (
     AsJson,
     DataDir,
+    LabelColumn,
+    LabelMeanings,
     ModelName,
+    Strict,
+    TextColumn,
     choose_part,
+    columns_of,
     console,
     fail,
     show,
@@ -27,6 +32,16 @@ def train(
         ),
     ] = "sst",
     data_dir: DataDir = None,
+    dev: Annotated[
+        Path | None, typer.Option(help="A file to choose the epoch by; else a tenth of the data.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="A file to measure on; else a tenth of the data.")
+    ] = None,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    labels: LabelMeanings = None,
+    strict: Strict = False,
     pretrain: Annotated[
         str | None, typer.Option(help="A corpus to pretrain on: imdb-sentences for film reviews.")
     ] = None,
@@ -35,9 +50,15 @@ def train(
     ] = None,
     vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
     pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
-    epochs: Annotated[int, typer.Option(help="At most.")] = 5,
-    patience: Annotated[int, typer.Option(help="Epochs without a better dev accuracy.")] = 3,
-    batch_size: Annotated[int, typer.Option(help="Texts a step.")] = 128,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most; else as many as the data needs.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without a better dev accuracy; else all epochs.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Texts a step; else few for small data.")
+    ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam; falls to 0.")] = 1e-3,
     dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
     averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
@@ -48,6 +69,9 @@ def train(
     negations: Annotated[
         float, typer.Option(help="SST: new negated phrases, for each of its own.")
     ] = 0.2,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Rare classes weigh as much as frequent ones.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     overwrite: Annotated[
@@ -57,29 +81,32 @@ def train(
 ) -> None:
     """Train a model, evaluate it, save it with its card."""
     from textcond.model.building import build_model
-    from textcond.model.recipe import Recipe
-    from textcond.report.console import figures_view
+    from textcond.report.console import scores_view
     from textcond.report.progress import training_progress
 
-    recipe = Recipe(
-        pretraining_epochs=pretraining_epochs,
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        dropout=dropout,
-        averaging=averaging,
-        softness=softness,
-        substitutions=substitutions,
-        negations=negations,
-        seed=seed,
-    )
+    recipe: dict[str, Any] = {
+        "pretraining_epochs": pretraining_epochs,
+        "learning_rate": learning_rate,
+        "dropout": dropout,
+        "averaging": averaging,
+        "softness": softness,
+        "substitutions": substitutions,
+        "negations": negations,
+        "balance": balance,
+        "seed": seed,
+    }
+    sizes = {"epochs": epochs, "patience": patience, "batch_size": batch_size}
+    recipe |= {name: size for name, size in sizes.items() if size is not None}
+    columns = columns_of(text_column, label_column, labels, strict=strict)
     try:
         with training_progress(console(stderr=True)) as watch:
             model = build_model(
                 name,
                 data,
                 recipe,
+                dev=dev,
+                test=test,
+                columns=columns,
                 data_dir=data_dir,
                 pretrain=pretrain,
                 vectors=vectors,
@@ -94,7 +121,9 @@ def train(
         fail(f"Stopped.{remedy}", code=130)
     answer = {"model": model.name, "model_hash": model.hash, **model.metrics}
     title = f"models/{model.name} ({model.hash}), test part of {data}"
-    show(as_json, answer, lambda: figures_view(title, model.metrics["test"]))
+    for warning in model.metrics["warnings"]:
+        console(stderr=True).print(warning, style="bold red", soft_wrap=True)
+    show(as_json, answer, lambda: scores_view(title, model.metrics["test"]))
 
 
 def evaluate(
@@ -114,6 +143,10 @@ def evaluate(
         ),
     ] = None,
     data_dir: DataDir = None,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    labels: LabelMeanings = None,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy of each head and of the margin, or over the classes."""
@@ -124,11 +157,19 @@ def evaluate(
         negation_figures,
         tokenizer_agreement,
     )
-    from textcond.report.console import figures_view
+    from textcond.report.console import scores_view
 
     loaded = load(model)
-    part = choose_part(data, split, "dev+test" if data == "sst-negation" else "test")
-    dataset = load_corpus(data, part or "", data_dir=data_dir)
+    columns = columns_of(
+        text_column,
+        label_column,
+        labels,
+        strict=strict,
+        names=loaded.outputs if loaded.softmax else (),
+    )
+    default = "dev+test" if data == "sst-negation" else "test"
+    part = choose_part(data, split, default, columns=columns)
+    dataset = load_corpus(data, part or "", data_dir=data_dir, columns=columns)
     figures = measure(loaded, dataset)
     if data in PAIR_NAMES:
         figures |= negation_figures(loaded, dataset)
@@ -142,7 +183,7 @@ def evaluate(
         **figures,
     }
     title = f"{loaded.name} ({loaded.hash}) on {data} {part or ''}".rstrip()
-    show(as_json, answer, lambda: figures_view(title, figures))
+    show(as_json, answer, lambda: scores_view(title, figures))
 
 
 def models(as_json: AsJson = False) -> None:

@@ -74,9 +74,31 @@ def class_dataset(
     names: Sequence[str],
 ) -> Dataset:
     """Rows that are each of one of the classes `names`, and of no polarity."""
-    unknown = polar_columns(texts, tokens, [NO_LABEL] * len(texts))
-    features = Features({**FEATURES, CLASS: ClassLabel(names=list(names))})
-    return Dataset.from_dict({**unknown, CLASS: list(classes)}, features=features)
+    places = [list(names).index(name) for name in classes]
+    columns = columns_of(texts, tokens, places, names=names)
+    return Dataset.from_dict(columns, features=features_of(names))
+
+
+def columns_of(
+    texts: Sequence[str],
+    tokens: Sequence[list[str]],
+    labels: Sequence[int],
+    *,
+    names: Sequence[str] = (),
+    is_polar: bool = False,
+) -> dict[str, list[Any]]:
+    """The columns of rows whose labels are classes, the places among `names`, or a polarity:
+    positive (1) or negative (0) where `is_polar`, otherwise from 0 to 4. Or `NO_LABEL`."""
+    if names:
+        return {**polar_columns(texts, tokens, [NO_LABEL] * len(texts)), CLASS: list(labels)}
+    if is_polar:
+        return polar_columns(texts, tokens, labels)
+    return five_class_columns(tokens, labels, texts=texts)
+
+
+def features_of(names: Sequence[str]) -> Features:
+    """`FEATURES`, with one for the class where there are classes."""
+    return Features({**FEATURES, CLASS: ClassLabel(names=list(names))}) if names else FEATURES
 
 
 def class_names(dataset: Dataset) -> tuple[str, ...]:

@@ -1,72 +1,155 @@
 """A user's own corpus: csv, tsv, jsonl or txt.
 
-A csv or tsv file has a header with `text` and, if it is labelled, `label`, in upper or lower case;
-a jsonl file has one object a line with the keys `text` and `label`; a txt file has one text a line
-and no labels. A label is `positive`, `negative` or `neutral`, or a number from 0 (very negative)
-to 4 (very positive). In a file whose labels are all 0 or 1, these mean negative and positive.
+A csv or tsv file has a header that names the column of texts and, if it is labelled, that of
+labels: `text` and `label`, or what `Columns` says. A jsonl file has one object a line with these
+keys; a txt file has one text a line and no labels. What labels mean is told by `labels`. A column
+`split` may say which row is of the train, dev or test part.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 from datasets import Dataset, IterableDataset
 
-from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns, polar_columns
+from textcond.corpora.columns import columns_of, features_of
+from textcond.corpora.labels import KNOWN, LabelError, Labels, read_labels
 from textcond.corpora.tables import SEPARATORS, FieldsError, read_table
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
 
 ENDINGS = (*SEPARATORS, ".jsonl", ".txt")
+SPLIT = "split"
+"""The column that says which part a row is of."""
+_PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 _CHUNK = 1_000
-_Scale = Mapping[str | None, int]
-_POLAR: _Scale = {"negative": 0, "0": 0, "positive": 1, "1": 1, "": NO_LABEL, None: NO_LABEL}
-_WORDS: _Scale = {"negative": 1, "neutral": 2, "positive": 3}
-_NUMBERS: _Scale = {"0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
-_KNOWN = {label for label in (*_POLAR, *_WORDS, *_NUMBERS) if label}
-_Row = tuple[int, str, str | None]
-"""Line number, text, label as written."""
 
 
-def load_file(path: Path) -> Dataset:
-    """All rows of the file; raises `CorpusError` for a broken one, naming the line."""
-    rows = list(_examples(path, _scale(path), tokenized=True))
-    return Dataset.from_list(rows, features=FEATURES)
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How files are read where they do not say so themselves."""
+
+    text: str = "text"
+    label: str = "label"
+    meanings: Mapping[str, str] | None = None
+    """Other names for labels (`labels.read_labels`)."""
+    names: Sequence[str] = ()
+    """The classes that labels must be of; without them, those that are there."""
+    strict: bool = False
+    """Whether an empty text is an error. It is left out otherwise, and that is told."""
+    tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
+    """Told, a sentence each, how labels are read and what is left out."""
 
 
-def stream_file(path: Path) -> IterableDataset:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file, as it is written."""
+
+    line: int
+    text: str
+    label: str | None = None
+    part: str | None = None
+    """`train`, `dev` or `test`, where a column says so."""
+
+
+DEFAULT = Columns()
+
+
+def load_file(
+    path: Path,
+    *,
+    columns: Columns = DEFAULT,
+    labels: Labels | None = None,
+    parts: Sequence[str] = (),
+) -> Dataset:
+    """All rows of the file, or those of some parts; raises `CorpusError` for a broken one.
+
+    `labels` are those that several files have together (`labels_of`).
+    """
+    if labels is None:
+        labels = labels_of([path], columns=columns)
+    rows = list(_examples(path, columns, labels, parts, tokenized=True))
+    if not rows:
+        where = f" in the part {'+'.join(parts)}" if parts else ""
+        raise CorpusError(f"{path} has no text{where}; give at least one.")
+    return Dataset.from_list(rows, features=features_of(labels.names))
+
+
+def stream_file(path: Path, *, columns: Columns = DEFAULT) -> IterableDataset:
     """The rows as they are asked for; of the whole file only the labels are read before.
 
     They have no `tokens` yet: whoever analyzes them makes these, maybe in several processes.
     Nor have they declared types, by which `datasets` would convert every value by itself.
     """
-    arguments = {"path": path, "scale": _scale(path), "tokenized": False}
+    labels = labels_of([path], columns=columns)
+    arguments = {
+        "path": path,
+        "columns": columns,
+        "labels": labels,
+        "parts": (),
+        "tokenized": False,
+    }
     return cast(IterableDataset, IterableDataset.from_generator(_examples, gen_kwargs=arguments))
 
 
-def summarize_file(path: Path) -> tuple[int, int]:
-    """How many rows there are, and how many of them have a label; raises what `load_file` does."""
-    scale, rows, labelled = _scale(path), 0, 0
-    for number, text, label in _rows(path):
+def summarize_file(path: Path, *, columns: Columns = DEFAULT) -> tuple[int, int]:
+    """How many texts there are, and how many of them have a label; raises what `load_file` does."""
+    labels_of([path], columns=columns)
+    texts, labelled = 0, 0
+    for row in _rows(path, columns):
         # A token has a character or more.
-        _check(path, number, next(tokenize_all([text])) if len(text) > MAX_TOKENS else text.split())
-        rows += 1
-        labelled += scale[label] != NO_LABEL
-    return rows, labelled
+        is_long = len(row.text) > MAX_TOKENS
+        words = next(tokenize_all([row.text])) if is_long else row.text.split()
+        if _has_words(path, row, words, columns):
+            texts += 1
+            labelled += row.label is not None
+    if not texts:
+        raise CorpusError(f"{path} has no text; give at least one.")
+    return texts, labelled
 
 
-def _rows(path: Path) -> Iterator[_Row]:
+def labels_of(paths: Sequence[Path], *, columns: Columns = DEFAULT) -> Labels:
+    """What the labels of some files mean together."""
+    first_places: dict[str | None, str] = {}
+    for path in paths:
+        row = None
+        for row in _rows(path, columns):
+            first_places.setdefault(row.label, f"{path}, line {row.line}")
+        if row is None:
+            raise CorpusError(f"{path} has no rows; give at least one text.")
+    try:
+        labels = read_labels(first_places, meanings=columns.meanings, names=columns.names)
+    except LabelError as error:
+        raise CorpusError(f"{first_places[error.label]}: {error}.") from error
+    if labels.note:
+        columns.tell(f"Labels: {labels.note}.")
+    return labels
+
+
+def parts_of(path: Path, *, columns: Columns = DEFAULT) -> Counter[str]:
+    """How many rows each part of the file has; empty where no column says which."""
+    return Counter(row.part for row in _rows(path, columns) if row.part is not None)
+
+
+def _rows(path: Path, columns: Columns) -> Iterator[Row]:
     if path.suffix.lower() not in ENDINGS:
         raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")
     try:
         # utf-8-sig: spreadsheets write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _READERS[path.suffix.lower()](file, path)
+            yield from _READERS[path.suffix.lower()](file, path, columns)
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except UnicodeDecodeError as error:
@@ -82,75 +165,133 @@ def _rows(path: Path) -> Iterator[_Row]:
         raise CorpusError(f"{path}, {error}.") from error
 
 
-def _scale(path: Path) -> _Scale:
-    """What the labels of the file mean."""
-    first_lines: dict[str | None, int] = {}
-    for number, _, label in _rows(path):
-        first_lines.setdefault(label, number)
-    if not first_lines:
-        raise CorpusError(f"{path} has no rows; give at least one text.")
-    if all(label in _POLAR for label in first_lines):
-        return _POLAR
-    # Numbers among words could be of either scale.
-    scale = _WORDS if any(label in _WORDS for label in first_lines) else _NUMBERS
-    for label, number in first_lines.items():
-        if label not in scale:
-            raise CorpusError(
-                f"{path}, line {number}: the label is {label!r}; use only 0 to 4, or only "
-                "negative, neutral, positive, for every row or for none."
-            )
-    return scale
-
-
-def _examples(path: Path, scale: _Scale, *, tokenized: bool) -> Iterator[dict[str, Any]]:
-    """The rows of the file with the columns of `FEATURES`, or all but `tokens`."""
-    rows = _rows(path)
+def _examples(
+    path: Path, columns: Columns, labels: Labels, parts: Sequence[str], *, tokenized: bool
+) -> Iterator[dict[str, Any]]:
+    """The rows of the file with the columns of every corpus, or all but `tokens`."""
+    rows = (row for row in _rows(path, columns) if not parts or row.part in parts)
+    left_out, first = 0, 0
     while chunk := list(islice(rows, _CHUNK)):
-        texts = [text for _, text, _ in chunk]
         # A piece between blanks is one token or more.
-        tokens = list(tokenize_all(texts)) if tokenized else [text.split() for text in texts]
-        for (number, _, _), words in zip(chunk, tokens, strict=True):
-            _check(path, number, words)
-        labels = [scale[label] for _, _, label in chunk]
-        columns = (
-            polar_columns(texts, tokens, labels)
-            if scale is _POLAR
-            else five_class_columns(tokens, labels, texts=texts)
+        texts = [row.text for row in chunk]
+        words = list(tokenize_all(texts)) if tokenized else [text.split() for text in texts]
+        kept = [
+            (row, tokens)
+            for row, tokens in zip(chunk, words, strict=True)
+            if _has_words(path, row, tokens, columns)
+        ]
+        if len(kept) < len(chunk) and not left_out:
+            first = next(row.line for row, tokens in zip(chunk, words, strict=True) if not tokens)
+        left_out += len(chunk) - len(kept)
+        yield from _with_labels(kept, labels, tokenized=tokenized)
+    if left_out:
+        columns.tell(
+            f"{path}: rows without a text are left out, {left_out:,} of them, the first in line "
+            f"{first:,}."
         )
-        if not tokenized:
-            del columns["tokens"]
-        for values in zip(*columns.values(), strict=True):
-            yield dict(zip(columns, values, strict=True))
 
 
-def _check(path: Path, number: int, words: Sequence[str]) -> None:
-    if not words:
-        raise CorpusError(f"{path}, line {number}: the text is empty; remove the row.")
+def _with_labels(
+    rows: Sequence[tuple[Row, list[str]]], labels: Labels, *, tokenized: bool
+) -> Iterator[dict[str, Any]]:
+    texts = [row.text for row, _ in rows]
+    values = [labels.value(row.label) for row, _ in rows]
+    columns = columns_of(
+        texts, [words for _, words in rows], values, names=labels.names, is_polar=labels.is_polar
+    )
+    if not tokenized:
+        del columns["tokens"]
+    for fields in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, fields, strict=True))
+
+
+def _has_words(path: Path, row: Row, words: Sequence[str], columns: Columns) -> bool:
+    """Whether the row is one to read, with a text that is not empty."""
     if len(words) > MAX_TOKENS:
         raise CorpusError(
-            f"{path}, line {number}: the text has {len(words):,} tokens; the limit is "
+            f"{path}, line {row.line}: the text has {len(words):,} tokens; the limit is "
             f"{MAX_TOKENS:,}. Split it."
         )
+    if not words and columns.strict:
+        raise CorpusError(f"{path}, line {row.line}: the text is empty; remove the row.")
+    return bool(words)
 
 
-def _read_delimited(file: Any, path: Path) -> Iterator[_Row]:
-    separator = SEPARATORS[path.suffix.lower()]
-    table = read_table(file, separator=separator, names=("text", "label"), labels=_KNOWN)
+def _read_delimited(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
+    names = tuple(name.casefold().strip() for name in (SPLIT, columns.text, columns.label))
+    separator = _separator(file.readline(), path, names)
+    file.seek(0)
+    labels = KNOWN | _repeated(file, separator, names[-1])
+    file.seek(0)
+    table = read_table(file, separator=separator, names=names, labels=labels)
     if not table.columns:
         raise CorpusError(f"{path} is empty; give at least one text.")
-    if "text" not in table.keys:
-        raise CorpusError(
-            f"{path} has no column `text`, only {', '.join(table.columns)}; name the column "
-            "in the first line."
-        )
+    split, text, label = names
+    for name, option in ((text, "text"), (label, "label")):
+        given = getattr(columns, option)
+        if name not in table.keys and (option == "text" or given != DEFAULT.label):
+            raise CorpusError(f"{path} {_no_column(given, option, table.columns)}")
     for number, fields in table.rows:
-        text, label = fields["text"], fields.get("label")
-        if text is None:
+        if fields[text] is None:
             raise FieldsError(number)
-        yield number, text, None if label is None else label.strip()
+        yield Row(
+            number,
+            fields[text] or "",
+            _written(fields.get(label)),
+            _part(fields.get(split), number, path) if split in table.keys else None,
+        )
 
 
-def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:
+def _separator(header: str, path: Path, names: Sequence[str]) -> str:
+    """The one of the file's ending, unless another one parts the header into the columns."""
+    usual = SEPARATORS[path.suffix.lower()]
+    candidates = sorted((usual, ",", ";", "\t"), key=lambda one: one != usual)
+    found = {
+        one: [name.strip().strip('"').casefold() for name in header.lstrip("\ufeff").split(one)]
+        for one in candidates
+    }
+    return max(candidates, key=lambda one: (names[1] in found[one], len(found[one])))
+
+
+def _repeated(file: Iterable[str], separator: str, label: str) -> set[str]:
+    """What stands in the column of labels in more than one line that reads as a row."""
+    counts: Counter[str] = Counter()
+    header: list[str] | None = None
+    for line in file:
+        fields = [part.strip() for part in line.rstrip("\r\n").split(separator)]
+        if header is None:
+            header = [name.strip('"').casefold() for name in fields]
+            if label not in header:
+                return set()
+        elif len(fields) == len(header):
+            counts[fields[header.index(label)]] += 1
+    return {name for name, count in counts.items() if count > 1 and name and '"' not in name}
+
+
+def _no_column(given: str, option: str, columns: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(given.casefold(), map(str.casefold, columns), n=1)
+    meant = next((f" (`{name}`?)" for name in columns if [name.casefold()] == nearest), "")
+    return (
+        f"has no column `{given}`{meant}, only {', '.join(columns)}; name the column with "
+        f"`--{option}-column`, or in the first line."
+    )
+
+
+def _part(written: str | None, line: int, path: Path) -> str:
+    part = _PARTS.get((written or "").strip().casefold())
+    if part is None:
+        raise CorpusError(
+            f"{path}, line {line}: `{SPLIT}` is {written!r}; it can be train, dev or test."
+        )
+    return part
+
+
+def _written(label: str | None) -> str | None:
+    """The label without the blanks around it; None where there is none."""
+    return (label or "").strip() or None
+
+
+def _read_json_lines(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
@@ -158,21 +299,25 @@ def _read_json_lines(file: Any, path: Path) -> Iterator[_Row]:
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise TypeError(f"it is {line.strip():.40}")
-            text, label = row["text"], row.get("label")
+            text, label = row[columns.text], row.get(columns.label)
             if not isinstance(text, str):
-                raise TypeError("`text` is not a string")
+                raise TypeError(f"`{columns.text}` is not a string")
+            if isinstance(label, list | dict):
+                raise TypeError(f"`{columns.label}` is not one label")
             text.encode()  # half a surrogate pair is not text
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorpusError(
-                f"{path}, line {number}: not an object with `text` ({error}); mend the line."
+                f"{path}, line {number}: not an object with `{columns.text}` ({error}); mend the "
+                "line."
             ) from error
-        yield number, text, None if label is None else str(label)
+        part = _part(str(row[SPLIT]), number, path) if SPLIT in row else None
+        yield Row(number, text, None if label is None else _written(str(label)), part)
 
 
-def _read_lines(file: Any, path: Path) -> Iterator[_Row]:
+def _read_lines(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if line.strip():
-            yield number, line.strip(), None
+            yield Row(number, line.strip())
 
 
 _READERS = {

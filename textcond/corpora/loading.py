@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets import Dataset, IterableDataset, concatenate_datasets
 
-from textcond.corpora.files import ENDINGS, load_file, stream_file
+from textcond.corpora.files import DEFAULT, ENDINGS, Columns, load_file, parts_of, stream_file
 from textcond.corpora.negation import load_minimal_pairs, load_negation
 from textcond.corpora.questions import load_questions
 from textcond.corpora.reviews import load_review_sentences, load_reviews
@@ -20,18 +20,26 @@ TRAINING_NAMES = (
 PAIR_NAMES = ("sst-negation", "minimal-pairs")
 
 
-def load_corpus(data: str, split: str = "train", *, data_dir: Path | None = None) -> Dataset:
+def load_corpus(
+    data: str,
+    split: str = "train",
+    *,
+    data_dir: Path | None = None,
+    columns: Columns = DEFAULT,
+) -> Dataset:
     """One part of a corpus, or several ("dev+test"), with the columns of `columns.FEATURES`.
 
     `data` is one of `TRAINING_NAMES`, one of `PAIR_NAMES`, whose rows have the columns of
-    `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file. Where there are no
-    parts (`has_parts`) `split` says nothing. `data_dir` is where SST's trees are, or the
-    questions. Raises `CorpusError` if it cannot be had.
+    `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file, which `columns` tells
+    how to read. Where there are no parts (`has_parts`) `split` says nothing. `data_dir` is where
+    SST's trees are, or the questions. Raises `CorpusError` if it cannot be had.
     """
     if data == "minimal-pairs":
         return load_minimal_pairs()
     if is_file(data):
-        return load_file(Path(data))
+        path = Path(data)
+        parts = split.split("+") if parts_of(path, columns=columns) else ()
+        return load_file(path, columns=columns, parts=parts)
     if data not in TRAINING_NAMES + PAIR_NAMES:
         raise CorpusError(
             f"`data` is {data!r}; it can be {', '.join(TRAINING_NAMES + PAIR_NAMES)}, or a file "
@@ -47,12 +55,16 @@ def load_corpus(data: str, split: str = "train", *, data_dir: Path | None = None
 
 
 def open_corpus(
-    data: str, split: str = "train", *, data_dir: Path | None = None
+    data: str,
+    split: str = "train",
+    *,
+    data_dir: Path | None = None,
+    columns: Columns = DEFAULT,
 ) -> Dataset | IterableDataset:
-    """`load_corpus`, but a user's file is read as its rows are asked for."""
-    if is_file(data):
-        return stream_file(Path(data))
-    return load_corpus(data, split, data_dir=data_dir)
+    """`load_corpus`, but a user's file without parts is read as its rows are asked for."""
+    if is_file(data) and not has_parts(data, columns=columns):
+        return stream_file(Path(data), columns=columns)
+    return load_corpus(data, split, data_dir=data_dir, columns=columns)
 
 
 def is_file(data: str) -> bool:
@@ -60,9 +72,11 @@ def is_file(data: str) -> bool:
     return Path(data).suffix.lower() in ENDINGS
 
 
-def has_parts(data: str) -> bool:
+def has_parts(data: str, *, columns: Columns = DEFAULT) -> bool:
     """Whether this corpus is divided into train, dev and test."""
-    return data != "minimal-pairs" and not is_file(data)
+    if is_file(data):
+        return bool(parts_of(Path(data), columns=columns))
+    return data != "minimal-pairs"
 
 
 def _part(data: str, split: str, data_dir: Path | None) -> Dataset:

@@ -58,7 +58,7 @@ def read_table(
         first = []
     columns = [name.strip() for name in first]
     keys = [name.casefold() for name in columns]
-    for name in names:
+    for name in {*keys} - {""}:
         same = [repr(column) for column, key in zip(columns, keys, strict=True) if key == name]
         if len(same) > 1:
             raise ValueError(f"line 1: the columns {' and '.join(same)} are one name; rename one")

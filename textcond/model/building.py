@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
-from textcond.corpora.columns import class_names
-from textcond.corpora.files import ENDINGS
+from textcond.corpora.columns import CLASS, class_names
+from textcond.corpora.files import DEFAULT, ENDINGS, Columns
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import load_negation
+from textcond.corpora.parts import file_parts
 from textcond.corpora.treebank import load_nodes
 from textcond.errors import CorpusError, TrainingError
 from textcond.model import checkpoint
@@ -26,14 +28,13 @@ from textcond.model.evaluation import (
     labelled_rows,
     negation_figures,
 )
-from textcond.model.recipe import Recipe
+from textcond.model.recipe import Recipe, fitted
+from textcond.model.scores import warnings_of
 from textcond.model.substitution import Substitution
 from textcond.model.training import Progress, TrainingData, train
 from textcond.text.vocabulary import Vocabulary, WordVectors, build_vocabulary, load_vectors
 
 VOCABULARY_SIZE = 50_000
-LEAST_ROWS = 10
-"""Labelled ones of a file: it is divided in three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Corpora:
     dev: Dataset
     test: Dataset
     pretraining: Dataset | None = None
+    source: str = ""
+    """Of a user's file: where the dev and the test part come from."""
     negation: Dataset | None = None
     """Where there are trees: their negation pairs of dev and test."""
     data_dir: Path | None = None
@@ -70,8 +73,11 @@ class Corpora:
 def build_model(
     name: str,
     data: str,
-    recipe: Recipe,
+    recipe: Recipe | Mapping[str, Any],
     *,
+    dev: Path | None = None,
+    test: Path | None = None,
+    columns: Columns = DEFAULT,
     data_dir: Path | None = None,
     pretrain: str | None = None,
     vectors: Path | None = None,
@@ -84,19 +90,27 @@ def build_model(
 ) -> Model:
     """Train on a corpus, evaluate on its test part, and save as `shelf/name`.
 
-    `pretrain` is a corpus to pretrain on. A stopped run leaves `shelf/name.training.pt`, from
-    which `resume` goes on to the model that an uninterrupted run would have given. Raises
-    `TrainingError` if the model or such a file is there already and neither `resume` nor
-    `overwrite` is said. The card calls a file by its title, if `titles` has one.
+    Where `data` is a file, `dev` and `test` may be others, and `columns` tells how to read them
+    (`parts.file_parts`). What a mapping leaves out of the recipe follows the corpus
+    (`recipe.fitted`). `pretrain` is a corpus to pretrain on.
+
+    A stopped run leaves `shelf/name.training.pt`, from which `resume` goes on to the model that an
+    uninterrupted run would have given. Raises `TrainingError` if the model or such a file is there
+    already and neither `resume` nor `overwrite` is said. The card calls a file by its title, if
+    `titles` has one.
     """
     folder = shelf / check_name(name)
     state = shelf / f"{name}.training.pt"
     _check_free(folder, state, resume=resume, overwrite=overwrite)
-    if pretrain and not recipe.pretraining_epochs:
+    if pretrain and not _pretraining_epochs(recipe):
         raise TrainingError(
             f"`pretraining_epochs` is 0, but `pretrain` is {pretrain!r}; leave one of them out."
         )
-    corpora = load_corpora(data, data_dir, pretrain=pretrain)
+    if not isinstance(recipe, Recipe):
+        fitted(1, **recipe)  # refuses what it would refuse later
+    corpora = load_corpora(data, data_dir, pretrain=pretrain, dev=dev, test=test, columns=columns)
+    if not isinstance(recipe, Recipe):
+        recipe = fitted(len(corpora.train), **recipe)
     word_vectors = load_vectors(vectors)
     vocabulary = choose_vocabulary(corpora, word_vectors, size=vocabulary_size)
     training_data = encode_corpora(corpora, vocabulary, recipe)
@@ -114,11 +128,18 @@ def build_model(
     metrics = finish(trained, corpora) | {"history": history}
     details = {
         "data": titles.get(data, Path(data).name),
+        "parts": corpora.source or None,
         "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
         "vectors": word_vectors.source,
         "recipe": asdict(recipe),
     }
     options = {
+        "--dev": dev and dev.name,
+        "--test": test and test.name,
+        "--text-column": None if columns.text == DEFAULT.text else columns.text,
+        "--label-column": None if columns.label == DEFAULT.label else columns.label,
+        "--labels": columns.meanings
+        and ",".join(f"{old}={new}" for old, new in columns.meanings.items()),
         "--pretrain": details["pretraining"],
         "--vocabulary-size": vocabulary_size,
         "--vectors": vectors and vectors.name,
@@ -138,17 +159,38 @@ def build_model(
     return model
 
 
+def _pretraining_epochs(recipe: Recipe | Mapping[str, Any]) -> int:
+    given = asdict(recipe) if isinstance(recipe, Recipe) else recipe
+    return int(given.get("pretraining_epochs", 1))
+
+
 def load_corpora(
-    data: str, data_dir: Path | None = None, *, pretrain: str | None = None
+    data: str,
+    data_dir: Path | None = None,
+    *,
+    pretrain: str | None = None,
+    dev: Path | None = None,
+    test: Path | None = None,
+    columns: Columns = DEFAULT,
 ) -> Corpora:
-    """SST trains on phrases and is measured on sentences. A file is divided 80:10:10 at random,
-    always in the same way. No text of the dev and test parts is pretrained on."""
-    corpora = _load_parts(data, data_dir)
-    _check_polarities(corpora)
+    """SST trains on phrases and is measured on sentences; of a file the parts are those of
+    `parts.file_parts`. No text of the dev and test parts is pretrained on."""
+    _check_trainable("data", data)
+    if is_file(data):
+        parts = file_parts(Path(data), dev=dev, test=test, columns=columns)
+        corpora = Corpora(data, parts.train, parts.dev, parts.test, source=parts.source)
+    else:
+        for option, given in (("dev", dev), ("test", test)):
+            if given is not None:
+                raise CorpusError(f"{data} has parts of its own; leave `--{option}` out.")
+        corpora = _named_corpora(data, data_dir)
+    _check_classes(corpora)
     if pretrain is None:
         return corpora
     _check_trainable("pretrain", pretrain)
-    more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir), pretrain)
+    more = labelled_rows(
+        load_corpus(pretrain, "train", data_dir=data_dir, columns=columns), pretrain
+    )
     if class_names(more) != corpora.classes:
         raise CorpusError(f"`pretrain` {pretrain!r} and {data!r} have other classes; leave it out.")
     held_out = {_wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}
@@ -158,17 +200,7 @@ def load_corpora(
     return replace(corpora, pretraining=more.select(kept))
 
 
-def _load_parts(data: str, data_dir: Path | None) -> Corpora:
-    _check_trainable("data", data)
-    if is_file(data):
-        rows = labelled_rows(load_corpus(data), data)
-        if len(rows) < LEAST_ROWS:
-            raise CorpusError(
-                f"{data} has {len(rows)} labelled rows; training takes at least {LEAST_ROWS}."
-            )
-        first = rows.train_test_split(test_size=0.2, seed=0)
-        second = first["test"].train_test_split(test_size=0.5, seed=0)
-        return Corpora(data, first["train"], second["train"], second["test"])
+def _named_corpora(data: str, data_dir: Path | None) -> Corpora:
     evaluated_on = "sst" if data == "sst-phrases" else data
     train_on = "sst-phrases" if data == "sst" else data
     parts = [
@@ -182,9 +214,18 @@ def _load_parts(data: str, data_dir: Path | None) -> Corpora:
     return Corpora(data, train, dev, test, negation=concatenate_datasets(pairs), data_dir=data_dir)
 
 
-def _check_polarities(corpora: Corpora) -> None:
-    """Both heads need texts to say yes to."""
+def _check_classes(corpora: Corpora) -> None:
+    """Every output needs texts to say yes to."""
     if corpora.classes:
+        trained = Counter(corpora.train[CLASS])
+        for place, name in enumerate(corpora.classes):
+            if not trained[place]:
+                raise CorpusError(f"No text to train on is of the class {name!r}; give some.")
+        if len(corpora.classes) < 2:
+            raise CorpusError(
+                f"All labels of {corpora.data} are {corpora.classes[0]!r}; give texts of two "
+                "classes at least."
+            )
         return
     for side in POLARITY_HEADS:
         if 1 not in corpora.train[side]:
@@ -243,7 +284,7 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     before = calibration_errors(model.network, test, softmax=softmax)
     temperature = calibrate(model.network, dev, softmax=softmax)
     errors = zip(before, calibration_errors(model.network, test, softmax=softmax), strict=True)
-    metrics = {
+    metrics: dict[str, Any] = {
         "dev": evaluate(model, corpora.dev),
         "test": evaluate(model, corpora.test),
         "calibration": {
@@ -256,6 +297,7 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     }
     if corpora.negation is not None:
         metrics["negation"] = negation_figures(model, corpora.negation)
+    metrics["warnings"] = warnings_of(metrics)
     if not softmax:
         metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
     return metrics

@@ -38,7 +38,8 @@ def model_card(
         "1-max pooling, 10 hidden units (Kim 2014; Dhamdhere et al. 2019, §6).",
         "## Data",
         f"Trained on `{details['data']}`: {sizes['train']:,} texts; the epoch was chosen on "
-        f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts had no part in any choice.",
+        f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts had no part in any choice."
+        + (f" {source}" if (source := details.get("parts")) else ""),
         pretraining,
         f"Word vectors: {details['vectors']}. Vocabulary: {len(model.vocabulary):,} entries, every "
         "word of the training text, then the frequent ones of the text it was pretrained on and of "
@@ -49,6 +50,7 @@ def model_card(
         "`--data-dir` is the folder of SST's trees or of the questions. The same command gives the "
         "same bits on one machine with the same number of threads.",
         "## Figures",
+        *(f"**{warning}**" for warning in metrics["warnings"]),
         _accuracies(metrics),
         _calibration(metrics["calibration"]),
         *(() if model.softmax else ("## Negation", _negation(metrics))),
@@ -68,30 +70,51 @@ def _command(name: str, details: Mapping[str, Any], options: Mapping[str, Any]) 
     named = {f"--{key.replace('_', '-')}": value for key, value in details["recipe"].items()}
     said = {key: value for key, value in (named | dict(options)).items() if value is not None}
     command = shlex.join(["textcond", "train", "--data", details["data"], "--name", name])
-    rest = shlex.join(str(word) for pair in said.items() for word in pair)
+    flags = [key for key, value in said.items() if value is True]
+    pairs = [(key, str(value)) for key, value in said.items() if not isinstance(value, bool)]
+    rest = shlex.join([*(word for pair in pairs for word in pair), *flags])
     return f"    {command} \\\n        {rest}"
 
 
 def _accuracies(metrics: Mapping[str, Any]) -> str:
     parts = [("dev", metrics["dev"]), ("test", metrics["test"])]
-    if "accuracy" in metrics["test"]:  # of classes
-        names = [name for name in metrics["test"] if name != "texts"]
-        head = ("part", *(name.replace("_", " ") for name in names))
-        return markdown_table(
-            head, [(part, *(_shown(figures[name]) for name in names)) for part, figures in parts]
-        )
+    if "margin_accuracy" not in metrics["test"]:
+        return _class_accuracies(parts, metrics["test"]["classes"])
     rows = [
         (
             part,
             f"{_shown(figures['margin_accuracy'])} ({figures['polar_texts']})",
+            _shown(figures["majority"]),
             _shown(figures["positive_accuracy"]),
             _shown(figures["negative_accuracy"]),
             _shown(figures["unknown_tokens"]),
         )
         for part, figures in parts
     ]
-    head = ("part", "margin (polar texts)", "positive head", "negative head", "unknown tokens")
+    head = (
+        *("part", "margin (polar texts)", "share of the most frequent class"),
+        *("positive head, yes or no", "negative head, yes or no", "unknown tokens"),
+    )
     return markdown_table(head, rows)
+
+
+def _class_accuracies(
+    parts: Iterable[tuple[str, Mapping[str, Any]]], classes: Mapping[str, Mapping[str, Any]]
+) -> str:
+    names = ("accuracy", "majority", "unknown_tokens", "texts")
+    head = ("part", "accuracy", "share of the most frequent class", "unknown tokens", "texts")
+    whole = [(part, *(_shown(figures[name]) for name in names)) for part, figures in parts]
+    scores = ("texts", "precision", "recall", "f1")
+    rows = [
+        (name, *(_shown(figures[score]) for score in scores)) for name, figures in classes.items()
+    ]
+    return "\n\n".join(
+        [
+            markdown_table(head, whole),
+            "Of each class, on test:",
+            markdown_table(("class", *scores), rows),
+        ]
+    )
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:

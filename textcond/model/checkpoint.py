@@ -34,6 +34,7 @@ POLARITY_HEADS = ("positive", "negative")
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.txt"
 METRICS, CARD = "metrics.json", "README.md"
 _FORMAT = "textcond-1"
+_DETAILS = ("recipe", "data", "parts", "pretraining", "vectors")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _RETRAIN = "train or copy the model again"
 
@@ -85,7 +86,7 @@ def load(name: str | Path, *, shelf: Path = SHELF) -> Model:
         shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
         outputs, softmax = _outputs(config)
         expected = {file: str(config["sha256"][file]) for file in (WEIGHTS, VOCABULARY)}
-        details = {key: config.get(key) for key in ("recipe", "data", "pretraining", "vectors")}
+        details = {key: config.get(key) for key in _DETAILS}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{folder / CONFIG} is not whole ({type(error).__name__}: {error}); {_RETRAIN}."

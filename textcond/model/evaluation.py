@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -18,6 +17,7 @@ from textcond.errors import CorpusError
 from textcond.model.batches import Examples, head_targets
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN
+from textcond.model.scores import class_scores
 from textcond.text.tokenizer import tokenize_all
 from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
 
@@ -57,28 +57,19 @@ def accuracies(
     }
 
 
-def class_accuracies(
-    logits: Float[Tensor, "texts outputs"],
-    targets: Float[Tensor, "texts outputs"],
-    names: Sequence[str],
-) -> dict[str, float | int | None]:
-    """Accuracy of a classifier, and how many texts of each class it finds.
-
-    A text is called what has the greatest logit.
-    """
-    called, wanted = logits.argmax(dim=1), targets.argmax(dim=1)
-    right = called == wanted
-    recalls = {
-        f"{name}_recall": _share(right[wanted == output]) for output, name in enumerate(names)
-    }
-    return {"accuracy": _share(right), **recalls, "texts": len(targets)}
+def class_accuracy(
+    logits: Float[Tensor, "texts outputs"], targets: Float[Tensor, "texts outputs"]
+) -> float | None:
+    """Share of the texts whose class has the greatest logit; None where there is no text."""
+    return _share(logits.argmax(dim=1) == targets.argmax(dim=1))
 
 
 def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
-    """`accuracies` on the labelled rows of a corpus, or `class_accuracies`, and the share of
-    words unknown.
+    """`scores.class_scores` on the labelled rows of a corpus; the share of words unknown.
 
-    Raises `CorpusError` if no row is labelled, or not as the model's outputs are.
+    Of a model with a positive and a negative head the scores are of polar texts, by the margin, and
+    `accuracies` come after them. Raises `CorpusError` if no row is labelled, or not as the model's
+    outputs are.
     """
     if class_names(dataset) != (model.outputs if model.softmax else ()):
         raise CorpusError(
@@ -88,12 +79,16 @@ def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
     labelled = labelled_rows(dataset)
     examples = encode_examples(labelled, model.vocabulary)
     logits = predict_logits(model.network, examples)
-    figures = (
-        class_accuracies(logits, examples.targets, model.outputs)
-        if model.softmax
-        else accuracies(logits, examples.targets)
+    is_asked = torch.ones(len(logits), dtype=torch.bool)
+    heads: dict[str, float | int | None] = {}
+    if not model.softmax:
+        is_asked = is_polar(examples.targets)
+        heads = accuracies(logits, examples.targets)
+    wanted, called = (
+        outputs[is_asked].argmax(dim=1).numpy() for outputs in (examples.targets, logits)
     )
-    return {**figures, "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
+    scores = class_scores(wanted, called, model.outputs)
+    return {**scores, **heads, "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
 
 
 def negation_figures(model: Model, pairs: Dataset) -> dict[str, float | int | None]:
@@ -162,9 +157,8 @@ def _spans(tokens: list[str]) -> set[tuple[int, int]]:
 
 def labelled_rows(dataset: Dataset, name: str = "The corpus") -> Dataset:
     """The rows with a label and a word; raises `CorpusError` if there are none."""
-    if class_names(dataset):
-        return dataset
-    columns = zip(dataset["tokens"], dataset["positive"], strict=True)
+    column = CLASS if class_names(dataset) else "positive"
+    columns = zip(dataset["tokens"], dataset[column], strict=True)
     rows = [row for row, (tokens, label) in enumerate(columns) if tokens and label != NO_LABEL]
     if not rows:
         raise CorpusError(f"{name} has no labelled text; give each row a label.")

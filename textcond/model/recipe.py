@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from textcond.errors import TrainingError
 
@@ -29,6 +30,8 @@ class Recipe:
     """New phrases an epoch for each phrase of the treebank: a part gives way to another one."""
     negations: float = 0.2
     """The same, where the part that gives way is negated."""
+    balance: bool = False
+    """Whether all classes weigh the same in the loss, however many texts each has."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -52,3 +55,23 @@ class Recipe:
             raise TrainingError(f"`seed` is {self.seed}; it must be from 0 to 1,000,000,000.")
         if not 0 < self.learning_rate < float("inf"):
             raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")
+
+
+LEAST_STEPS = 2_000
+"""Batches that learning takes, whatever the size of the corpus."""
+_MOST_EPOCHS = 60
+_EPOCHS = 5
+
+
+def fitted(texts: int, **given: Any) -> Recipe:
+    """The recipe for so many texts to train on: what is not given follows their number.
+
+    A large corpus is read five times in batches of 128. A small one is read more often, in smaller
+    batches, until `LEAST_STEPS` are done.
+    """
+    batch_size = given.get("batch_size", 128 if texts > 50_000 else 32)
+    batches = -(-texts // batch_size)
+    needed = -(-LEAST_STEPS // batches)
+    epochs = given.get("epochs", min(max(needed, _EPOCHS), _MOST_EPOCHS))
+    patience = given.get("patience", epochs)
+    return Recipe(**{**given, "batch_size": batch_size, "epochs": epochs, "patience": patience})

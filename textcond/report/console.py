@@ -80,6 +80,41 @@ def figures_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
     return Group(Text(title, style="bold"), table)
 
 
+def scores_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
+    """Accuracy beside the most frequent class's share, each class, and which is called which."""
+    classes = figures["classes"]
+    table = Table(box=None, header_style="bold")
+    table.add_column("Class")
+    for name in ("Texts", "Precision", "Recall", "F1"):
+        table.add_column(name, justify="right")
+    for name, scores in classes.items():
+        row = (scores[key] for key in ("texts", "precision", "recall", "f1"))
+        table.add_row(name, *map(shown, row))
+    confusion = Table(box=None, header_style="bold")
+    confusion.add_column("Is, and is called")
+    for name in classes:
+        confusion.add_column(name, justify="right")
+    for name, row in zip(classes, figures["confusion"], strict=True):
+        confusion.add_row(name, *map(shown, row))
+    first = Text.assemble(
+        (f"Accuracy {shown(figures['accuracy'])}", "bold"),
+        f"; who always answers the most frequent class has {shown(figures['majority'])}.",
+    )
+    told = ("accuracy", "majority", "classes", "confusion")
+    rest = Table(show_header=False, box=None)
+    for name, value in figures.items():
+        if name not in told:
+            rest.add_row(_HEADS.get(name, name.replace("_", " ")), shown(value))
+    return Group(Text(title, style="bold"), first, "", table, "", confusion, "", rest)
+
+
+_HEADS = {
+    "positive_accuracy": "positive head, right about yes or no",
+    "negative_accuracy": "negative head, right about yes or no",
+    "margin_accuracy": "margin between the heads, right about polar texts",
+}
+
+
 def shown(value: Any) -> str:
     """One figure as a reader wants it."""
     if value is None:

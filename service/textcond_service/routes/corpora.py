@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from textcond.corpora.files import ENDINGS, summarize_file
 from textcond.corpora.loading import TRAINING_NAMES
 from textcond.corpora.pairs import has_pairs, read_pairs
+from textcond.corpora.parts import LEAST_ROWS
 from textcond.disk import sync
 from textcond.errors import CorpusError
-from textcond.model.building import LEAST_ROWS
 from textcond_service import descriptions, jobs, schemas
 from textcond_service.answers import answer
 from textcond_service.core import Core, Paged, Service

@@ -67,12 +67,13 @@ export function trainForm(corpus, started) {
   const name = make("input", { name: "name", required: true, maxlength: 100, autocomplete: "off", spellcheck: "false" });
   return form({}, [
     make("div", { class: "fields" }, field("Name", name, { hint: "letters, digits, - and _" }), corpus,
-      field("Epochs", number("epochs", 5, 1)), field("Seed", number("seed", 0, 0)), submit("Train")),
+      field("Epochs", number("epochs", "", 1), { hint: "empty: as needed" }), field("Seed", number("seed", 0, 0)), submit("Train")),
     make("details", {}, make("summary", {}, "More options"), make("div", { class: "fields" },
-      field("Batch size", number("batch_size", 128, 1)), field("Learning rate", number("learning_rate", 0.001, 0, 0.0001)),
-      field("Dropout", number("dropout", 0.5, 0, 0.05)), field("Patience", number("patience", 3, 1), { hint: "epochs without gain" }))),
+      field("Batch size", number("batch_size", "", 1), { hint: "empty: as needed" }), field("Learning rate", number("learning_rate", 0.001, 0, 0.0001)),
+      field("Dropout", number("dropout", 0.5, 0, 0.05)), field("Patience", number("patience", "", 1), { hint: "epochs without gain" }))),
   ], async (data) => {
-    const asked = Object.fromEntries([...data].map(([key, value]) => [key, ["name", "corpus"].includes(key) ? value : Number(value)]));
+    const given = [...data].filter(([, value]) => value !== "");
+    const asked = Object.fromEntries(given.map(([key, value]) => [key, ["name", "corpus"].includes(key) ? value : Number(value)]));
     await post("/v1/models", asked);
     say("The training is queued.");
     started();

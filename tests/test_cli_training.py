@@ -1,0 +1,91 @@
+"""`textcond train` and `evaluate` on a stranger's csv."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+WORDS = {"animal": "dog cat horse", "colour": "red green blue", "food": "bread rice soup"}
+OPTIONS = ("--text-column", "question", "--label-column", "kind", "--vectors", "vectors.txt")
+
+
+@pytest.fixture
+def questions(in_folder: Path) -> str:
+    """Three classes under other names of columns, behind semicolons; with word vectors."""
+    rows = [
+        f"which {word} is number {number};{name}"
+        for name, words in WORDS.items()
+        for word in words.split()
+        for number in range(20)
+    ]
+    (in_folder / "own.csv").write_text("\n".join(["Question;Kind", *rows, ";food"]))
+    words = ["which", "is", "number", *" ".join(WORDS.values()).split()]
+    lines = [
+        f"{word} {' '.join(str((7 * place + 3 * column) % 5 - 2) for column in range(50))}"
+        for place, word in enumerate(words)
+    ]
+    (in_folder / "vectors.txt").write_text("\n".join(lines) + "\n")
+    return "own.csv"
+
+
+def test_classes_of_ones_own(run: Run, in_folder: Path, questions: str) -> None:
+    train = ("train", "--data", questions, "--name", "kinds", *OPTIONS, "--json")
+    code, out, err = run(*train)
+    assert code == 0, err
+    assert [line for line in err.splitlines() if not line.startswith("training")] == [
+        "Labels: 3 classes, animal, colour, food.",
+        "own.csv: rows without a text are left out, 1 of them, the first in line 182.",
+    ]
+    answer = json.loads(out)
+    assert answer["test"]["accuracy"] == 1
+    assert answer["test"]["majority"] == pytest.approx(1 / 3)
+    assert answer["test"]["confusion"] == [[6, 0, 0], [0, 6, 0], [0, 0, 6]]
+    assert answer["warnings"] == []
+    card = (in_folder / "models" / "kinds" / "README.md").read_text()
+    assert "a softmax over animal, colour, food" in card
+    assert "Dev is a tenth of the rows of each class, drawn at random." in card
+    assert "--text-column question --label-column kind" in card
+
+    (in_folder / "new.csv").write_text("text,label\nwhich dog is number 3,Animal \n")
+    code, out, err = run("evaluate", "--model", "kinds", "--data", "new.csv")
+    assert (code, err) == (0, "")
+    assert "Accuracy 1.0000; who always answers the most frequent class has 1.0000." in out
+    assert out.index("Precision") < out.index("Is, and is called") < out.index("unknown tokens")
+    (in_folder / "new.csv").write_text("text,label\nwhich dog is number 3,plant\n")
+    code, _, err = run("evaluate", "--model", "kinds", "--data", "new.csv")
+    assert code == 2
+    assert "new.csv, line 2: the label 'plant' is none of animal, colour, food" in err
+
+
+def test_a_model_that_has_learned_nothing(run: Run, in_folder: Path, questions: str) -> None:
+    rows = [f"which dog is number {number},{'ab'[number % 10 == 0]}" for number in range(100)]
+    (in_folder / "noise.csv").write_text("\n".join(["text,label", *rows]))
+    command = ("train", "--data", "noise.csv", "--name", "noise", "--vectors", "vectors.txt")
+    code, out, err = run(*command, "--epochs", "1")
+    assert code == 0
+    told = "This model answers a to every dev text: it has learned nothing."
+    assert err.splitlines()[-1].startswith(told)
+    assert told not in out
+    card = (in_folder / "models" / "noise" / "README.md").read_text()
+    assert f"**{told}" in card
+    assert json.loads((in_folder / "models" / "noise" / "metrics.json").read_text())["warnings"]
+
+
+def test_files_to_choose_by_and_to_measure_on(run: Run, in_folder: Path, questions: str) -> None:
+    for name in ("dev", "test"):
+        rows = [f"which {words.split()[0]} is number 99,{kind}" for kind, words in WORDS.items()]
+        (in_folder / f"{name}.csv").write_text("\n".join(["question,kind", *rows]))
+    parts = ("--dev", "dev.csv", "--test", "test.csv")
+    command = ("train", "--data", questions, "--name", "kinds", *OPTIONS, "--epochs", "2")
+    code, out, err = run(*command, *parts, "--json")
+    assert code == 0, err
+    assert json.loads(out)["test"]["texts"] == 3
+    config = json.loads((in_folder / "models" / "kinds" / "config.json").read_text())
+    assert config["parts"] == "Dev is dev.csv. Test is test.csv."
+    code, _, err = run("train", "--data", "imdb", "--name", "other", *parts)
+    assert code == 2
+    assert "imdb has parts of its own; leave `--dev` out." in err

@@ -1,0 +1,111 @@
+"""A user's files → labelled rows to train on, to choose by, and to measure on.
+
+Which is which is said by files of their own, or by a column `split`; what is not said is drawn
+from the rows to train on, a tenth of each class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+
+from textcond.corpora.columns import CLASS, NO_LABEL, class_names
+from textcond.corpora.files import DEFAULT, SPLIT, Columns, labels_of, load_file, parts_of
+from textcond.errors import CorpusError
+
+LEAST_ROWS = 10
+"""Labelled ones to train on, before any are drawn from them."""
+_SEED = 0
+_DRAWN = "a tenth of the rows of each class, drawn at random"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The labelled rows of a corpus."""
+
+    train: Dataset
+    dev: Dataset
+    test: Dataset
+    source: str
+    """Where dev and test come from, in a sentence."""
+
+
+def file_parts(
+    path: Path,
+    *,
+    dev: Path | None = None,
+    test: Path | None = None,
+    columns: Columns = DEFAULT,
+) -> Parts:
+    """The parts of a file and of those beside it.
+
+    The labels of all of them are read together. Raises `CorpusError` for what `load_file` refuses,
+    for too few labelled rows, and where both a column and a file say what a part is.
+    """
+    given = {"dev": dev, "test": test}
+    files = [path, *(file for file in given.values() if file is not None)]
+    labels = labels_of(files, columns=columns)
+    counts = parts_of(path, columns=columns)
+    for part, file in given.items():
+        if counts and file is not None:
+            raise CorpusError(
+                f"{path} has a column `{SPLIT}`, and `--{part}` is {file}; leave one of them out."
+            )
+    if counts and not counts["train"]:
+        raise CorpusError(f"{path} has no row whose `{SPLIT}` is train; give some to train on.")
+
+    def load(file: Path, parts: Sequence[str] = ()) -> Dataset:
+        rows = load_file(file, columns=columns, labels=labels, parts=parts)
+        return rows.select(np.flatnonzero(_classes(rows) != NO_LABEL))
+
+    train = load(path, ("train",) if counts else ())
+    if not len(train):
+        raise CorpusError(f"{path} has no labelled text to train on; give each row a label.")
+    if len(train) < LEAST_ROWS:
+        raise CorpusError(
+            f"{path} has {len(train)} labelled rows to train on; training takes at least "
+            f"{LEAST_ROWS}."
+        )
+    found: dict[str, Dataset] = {}
+    told: dict[str, str] = {}
+    generator = np.random.default_rng(_SEED)
+    for part in ("test", "dev"):
+        file = given[part]
+        if file is not None:
+            found[part], told[part] = load(file), file.name
+        elif counts[part]:
+            found[part], told[part] = load(path, (part,)), f"the rows whose `{SPLIT}` is {part}"
+        else:
+            # A tenth of all rows, also where another tenth is gone already.
+            share = 1 / 9 if told.get("test") == _DRAWN else 1 / 10
+            train, found[part] = _drawn(train, share, generator)
+            told[part] = _DRAWN
+        if not len(found[part]):
+            raise CorpusError(f"The {part} part of {path} has no labelled text; give some.")
+    source = f"Dev is {told['dev']}. Test is {told['test']}."
+    return Parts(train, found["dev"], found["test"], source)
+
+
+def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple[Dataset, Dataset]:
+    """The rows without, and with, a share of each class."""
+    drawn: list[int] = []
+    classes = _classes(rows)
+    for name in np.unique(classes):
+        places = generator.permutation(np.flatnonzero(classes == name))
+        drawn += places[: round(share * len(places))].tolist()
+    if not drawn:  # no class has five rows
+        drawn = generator.permutation(len(rows))[:1].tolist()
+    kept = np.setdiff1d(np.arange(len(rows)), drawn)
+    return rows.select(kept), rows.select(sorted(drawn))
+
+
+def _classes(rows: Dataset) -> np.ndarray:
+    """What each row is told apart by: its class, or which heads hold for it."""
+    if class_names(rows):
+        return np.array(rows[CLASS])
+    positive, negative = np.array(rows["positive"]), np.array(rows["negative"])
+    return np.where(positive == NO_LABEL, NO_LABEL, 2 * positive + negative)

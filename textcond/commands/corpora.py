@@ -15,14 +15,19 @@ from textcond.commands.common import (
     AnalysisFolder,
     AsJson,
     DataDir,
+    LabelColumn,
+    LabelMeanings,
     ModelName,
     Output,
     Pairs,
     Seed,
     Shown,
+    Strict,
     Target,
+    TextColumn,
     check_place,
     choose_part,
+    columns_of,
     console,
     fail,
     named_pairs,
@@ -51,6 +56,10 @@ def analyze(
         typer.Option(help="train, dev or test, or several; else dev+test. A file has no parts."),
     ] = None,
     data_dir: DataDir = None,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    labels: LabelMeanings = None,
+    strict: Strict = False,
     model: ModelName = "sst",
     target: Target = "margin",
     output: Output = "logit",
@@ -74,8 +83,9 @@ def analyze(
     from textcond.report.progress import analysis_progress
 
     loaded = load(model)
-    part = choose_part(data, split, "dev+test")
-    dataset = open_corpus(data, part or "", data_dir=data_dir)
+    columns = columns_of(text_column, label_column, labels, strict=strict)
+    part = choose_part(data, split, "dev+test", columns=columns)
+    dataset = open_corpus(data, part or "", data_dir=data_dir, columns=columns)
     named = f"{Path(data).name} {part or ''}".rstrip()
     try:
         with ExitStack() as stack:

@@ -151,7 +151,9 @@ class TrainingRequest(Request):
     batch_size: int | None = Field(
         None, ge=1, le=4_096, description="Texts a step; without it few for a small corpus."
     )
-    learning_rate: float = Field(_RECIPE.learning_rate, gt=0, le=10)
+    learning_rate: float | None = Field(
+        None, gt=0, le=10, description="Of Adam; without it larger for a small corpus."
+    )
     dropout: float = Field(_RECIPE.dropout, ge=0, lt=1)
     averaging: float = Field(_RECIPE.averaging, ge=0, lt=1)
     softness: float = Field(_RECIPE.softness, ge=0, lt=0.5)

@@ -16,11 +16,12 @@ from textcond.model.training import TrainingData
     ("texts", "given", "epochs", "batch_size"),
     [
         (10, {}, 60, 32),
-        (3_016, {}, 22, 32),
+        (3_016, {}, 43, 32),
         (40_000, {}, 5, 32),
-        (60_000, {}, 5, 128),
+        (60_000, {}, 9, 128),
+        (150_000, {}, 5, 128),
         (3_016, {"epochs": 3}, 3, 32),
-        (3_016, {"batch_size": 16}, 11, 16),
+        (3_016, {"batch_size": 16}, 22, 16),
     ],
 )
 def test_small_corpora_are_read_more_often(

@@ -59,7 +59,9 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(help="Texts a step; else few for small data.")
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam; falls to 0.")] = 1e-3,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of Adam; falls to 0. Else 0.002 for small data, or 0.001.")
+    ] = None,
     dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
     averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
     softness: Annotated[float, typer.Option(help="Of the targets of weaker labels.")] = 0.2,
@@ -86,7 +88,6 @@ def train(
 
     recipe: dict[str, Any] = {
         "pretraining_epochs": pretraining_epochs,
-        "learning_rate": learning_rate,
         "dropout": dropout,
         "averaging": averaging,
         "softness": softness,
@@ -95,8 +96,16 @@ def train(
         "balance": balance,
         "seed": seed,
     }
-    sizes = {"epochs": epochs, "patience": patience, "batch_size": batch_size}
-    recipe |= {name: size for name, size in sizes.items() if size is not None}
+    recipe |= {
+        name: value
+        for name, value in {
+            "epochs": epochs,
+            "patience": patience,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+        }.items()
+        if value is not None
+    }
     columns = columns_of(text_column, label_column, labels, strict=strict)
     try:
         with training_progress(console(stderr=True)) as watch:

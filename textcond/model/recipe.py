@@ -57,9 +57,10 @@ class Recipe:
             raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")
 
 
-LEAST_STEPS = 2_000
+LEAST_STEPS = 4_000
 """Batches that learning takes, whatever the size of the corpus."""
 _MOST_EPOCHS = 60
+_SMALL = 50_000
 _EPOCHS = 5
 
 
@@ -67,11 +68,16 @@ def fitted(texts: int, **given: Any) -> Recipe:
     """The recipe for so many texts to train on: what is not given follows their number.
 
     A large corpus is read five times in batches of 128. A small one is read more often, in smaller
-    batches, until `LEAST_STEPS` are done.
+    batches and larger steps, until `LEAST_STEPS` are done.
     """
-    batch_size = given.get("batch_size", 128 if texts > 50_000 else 32)
-    batches = -(-texts // batch_size)
-    needed = -(-LEAST_STEPS // batches)
-    epochs = given.get("epochs", min(max(needed, _EPOCHS), _MOST_EPOCHS))
-    patience = given.get("patience", epochs)
-    return Recipe(**{**given, "batch_size": batch_size, "epochs": epochs, "patience": patience})
+    is_small = texts <= _SMALL
+    batch_size = given.get("batch_size", 32 if is_small else 128)
+    batches = -(-texts // max(batch_size, 1))
+    epochs = given.get("epochs", min(max(-(-LEAST_STEPS // batches), _EPOCHS), _MOST_EPOCHS))
+    chosen = {
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "patience": epochs,
+        "learning_rate": 2e-3 if is_small else 1e-3,
+    }
+    return Recipe(**{**chosen, **given})

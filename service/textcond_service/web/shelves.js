@@ -69,7 +69,7 @@ export function trainForm(corpus, started) {
     make("div", { class: "fields" }, field("Name", name, { hint: "letters, digits, - and _" }), corpus,
       field("Epochs", number("epochs", "", 1), { hint: "empty: as needed" }), field("Seed", number("seed", 0, 0)), submit("Train")),
     make("details", {}, make("summary", {}, "More options"), make("div", { class: "fields" },
-      field("Batch size", number("batch_size", "", 1), { hint: "empty: as needed" }), field("Learning rate", number("learning_rate", 0.001, 0, 0.0001)),
+      field("Batch size", number("batch_size", "", 1), { hint: "empty: as needed" }), field("Learning rate", number("learning_rate", "", 0, 0.0001), { hint: "empty: as needed" }),
       field("Dropout", number("dropout", 0.5, 0, 0.05)), field("Patience", number("patience", "", 1), { hint: "epochs without gain" }))),
   ], async (data) => {
     const given = [...data].filter(([, value]) => value !== "");

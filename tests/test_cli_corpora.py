@@ -27,7 +27,7 @@ from textcond.corpora.gold import Gold, gold_of_sentences
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.negation import load_minimal_pairs
 from textcond.corpora.pairs import load_pairs
-from textcond.model.checkpoint import Model
+from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 SUMMARY = [
     *("model", "model_hash", "target", "output", "data", "corpus", "sentences", "filters"),
@@ -47,7 +47,8 @@ def part(reviews: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = ["text", "positive"]
     rows = reviews.select(range(0, len(reviews), 3)).select_columns(columns)
     rows = concatenate_datasets([rows, load_minimal_pairs().select_columns(columns)])
-    write(path, ["text", "label"], zip(rows["text"], rows["positive"], strict=True))
+    labels = [POLARITY_HEADS[1 - positive] for positive in rows["positive"]]
+    write(path, ["text", "label"], zip(rows["text"], labels, strict=True))
     return path
 
 

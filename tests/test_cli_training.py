@@ -75,6 +75,24 @@ def test_a_model_that_has_learned_nothing(run: Run, in_folder: Path, questions: 
     assert json.loads((in_folder / "models" / "noise" / "metrics.json").read_text())["warnings"]
 
 
+def test_a_model_keeps_its_reading_of_labels(run: Run, in_folder: Path, questions: str) -> None:
+    """Of stars alone, 1 would be positive beside 0."""
+    rows = [f"which {word} is number {n},{stars}" for n in range(20)
+            for stars, word in ((1, "dog"), (5, "red"))]  # fmt: skip
+    (in_folder / "stars.csv").write_text("\n".join(["text,label", *rows]))
+    command = ("train", "--data", "stars.csv", "--name", "stars", "--vectors", "vectors.txt")
+    assert run(*command)[0] == 0
+    (in_folder / "ones.csv").write_text("text,label\nwhich dog is number 3,1\nwhich dog,neg\n")
+    code, out, _ = run("evaluate", "--model", "stars", "--data", "ones.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["classes"]["negative"]["texts"] == 2
+    assert json.loads(out)["accuracy"] == 1
+    (in_folder / "ones.csv").write_text("text,label\nwhich dog,7\n")
+    code, _, err = run("evaluate", "--model", "stars", "--data", "ones.csv")
+    assert code == 2
+    assert "ones.csv, line 2: the label '7' has no meaning in `labels`, which are for 1, 5" in err
+
+
 def test_files_to_choose_by_and_to_measure_on(run: Run, in_folder: Path, questions: str) -> None:
     for name in ("dev", "test"):
         rows = [f"which {words.split()[0]} is number 99,{kind}" for kind, words in WORDS.items()]

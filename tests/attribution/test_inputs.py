@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import textcond
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductances
 from textcond.attribution.explanation import explain_all
-from textcond.errors import TextError
+from textcond.attribution.quantity import quantity_of
+from textcond.errors import QuantityError, TextError
 from textcond.model.checkpoint import Model
 
 UNREADABLE: list[tuple[Any, str]] = [
@@ -193,3 +195,20 @@ def test_fewer_than_no_filters(top: int) -> None:
         with pytest.raises(ValueError, match=rf"`top` is {top}; it must be at least 1, or 0"):
             result.to_dict(top=top)
     assert len(explanation.to_dict(top=0)["filters"]) > len(explanation.to_dict(top=1)["filters"])
+
+
+@pytest.mark.parametrize(
+    ("target", "weights"),
+    [
+        ("law:eu", (1, 0, 0, 0)),
+        ("law:eu:law:us", (1, -1, 0, 0)),
+        ("law:law:eu", (-1, 0, 1, 0)),
+        ("law:eu:margin", (1, 0, 0, -1)),
+        ("margin", (0, 0, 0, 1)),
+    ],
+)
+def test_names_of_classes_may_hold_colons(target: str, weights: tuple[int, ...]) -> None:
+    model = replace(random_model(0, classes=4), outputs=("law:eu", "law:us", "law", "margin"))
+    assert quantity_of(model, target).weights == weights
+    with pytest.raises(QuantityError, match="`target` is 'law:uk'; this model has law:eu,"):
+        quantity_of(model, "law:uk")

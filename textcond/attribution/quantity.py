@@ -8,6 +8,7 @@ probabilities is the probability of the first less that of the second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -63,15 +64,25 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
     if output not in get_args(Output):
         raise QuantityError(f"`output` is {output!r}; it can be logit or probability.")
     reading: Output = "logit" if output == "logit" else "probability"
-    plus, separator, minus = target.partition(":")
-    if target == MARGIN and model.outputs == POLARITY_HEADS:
-        plus, separator, minus = "positive", ":", "negative"
     names = model.outputs
-    if plus not in names or (separator and minus not in names) or plus == minus:
+    sides = _sides(target, names)
+    if target == MARGIN and names == POLARITY_HEADS:
+        sides = ("positive", "negative")
+    if sides is None:
         margin = f"{MARGIN}, " if names == POLARITY_HEADS else ""
         raise QuantityError(
             f"`target` is {target!r}; this model has {margin}{', '.join(names)}, "
             f"or one against another, for instance {names[0]}:{names[-1]}."
         )
+    plus, minus = sides
     weights = tuple(float(name == plus) - float(name == minus) for name in names)
     return Quantity(target, reading, weights, model.softmax)
+
+
+def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:
+    """The output, or the two, that a target names; a name may hold colons itself."""
+    if target in names:
+        return target, ""
+    places = [place for place, character in enumerate(target) if character == ":"]
+    pairs = [(target[:place], target[place + 1 :]) for place in places]
+    return next(((a, b) for a, b in pairs if a != b and a in names and b in names), None)

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from textcond.analysis.corpus import CorpusConductance
     from textcond.corpora.files import Columns
+    from textcond.model.checkpoint import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
 Target = Annotated[
@@ -121,9 +121,12 @@ def check_place(file: Path | None) -> None:
 
 
 def columns_of(
-    text: str, label: str, labels: str | None, *, strict: bool, names: Sequence[str] = ()
+    text: str, label: str, labels: str | None, *, strict: bool, model: Model | None = None
 ) -> Columns:
-    """How a file is to be read; what is noticed is told on standard error, once."""
+    """How a file is to be read; what is noticed is told on standard error, once.
+
+    Labels are those of `model`: its classes, or what it was trained to read as a polarity.
+    """
     from textcond.corpora.files import Columns
     from textcond.corpora.labels import parse_meanings
 
@@ -134,7 +137,10 @@ def columns_of(
             console(stderr=True).print(note, soft_wrap=True)
         told.add(note)
 
-    meanings = None if labels is None else parse_meanings(labels)
+    meanings = model.details.get("labels") if model is not None else None
+    if labels is not None:
+        meanings = parse_meanings(labels)
+    names = model.outputs if model is not None and model.softmax else ()
     return Columns(text, label, meanings, names, strict, tell)
 
 

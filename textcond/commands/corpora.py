@@ -83,7 +83,8 @@ def analyze(
     from textcond.report.progress import analysis_progress
 
     loaded = load(model)
-    columns = columns_of(text_column, label_column, labels, strict=strict)
+    reads = None if loaded.softmax else loaded
+    columns = columns_of(text_column, label_column, labels, strict=strict, model=reads)
     part = choose_part(data, split, "dev+test", columns=columns)
     dataset = open_corpus(data, part or "", data_dir=data_dir, columns=columns)
     named = f"{Path(data).name} {part or ''}".rstrip()

@@ -128,8 +128,14 @@ def train(
         kept = Path("models", f"{name}.training.pt").exists()
         remedy = " The last whole epoch is kept: go on with `--resume`." if kept else ""
         fail(f"Stopped.{remedy}", code=130)
-    answer = {"model": model.name, "model_hash": model.hash, **model.metrics}
-    title = f"models/{model.name} ({model.hash}), test part of {data}"
+    answer = {
+        "model": model.name,
+        "model_hash": model.hash,
+        "parts": model.details["parts"],
+        **model.metrics,
+    }
+    parts = model.details["parts"] or f"Measured on the test part of {data}."
+    title = f"models/{model.name} ({model.hash}). {parts}"
     for warning in model.metrics["warnings"]:
         console(stderr=True).print(warning, style="bold red", soft_wrap=True)
     show(as_json, answer, lambda: scores_view(title, model.metrics["test"]))
@@ -169,13 +175,7 @@ def evaluate(
     from textcond.report.console import scores_view
 
     loaded = load(model)
-    columns = columns_of(
-        text_column,
-        label_column,
-        labels,
-        strict=strict,
-        names=loaded.outputs if loaded.softmax else (),
-    )
+    columns = columns_of(text_column, label_column, labels, strict=strict, model=loaded)
     default = "dev+test" if data == "sst-negation" else "test"
     part = choose_part(data, split, default, columns=columns)
     dataset = load_corpus(data, part or "", data_dir=data_dir, columns=columns)

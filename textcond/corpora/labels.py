@@ -60,6 +60,14 @@ class Labels:
     note: str = ""
     """How they are read; empty where that is how they are written."""
 
+    @property
+    def meanings(self) -> dict[str, str]:
+        """The label of each polarity in words, with which other files are read in the same way."""
+        if self.names:
+            return {}
+        words = ("negative", "positive") if self.is_polar else _STRENGTHS
+        return {label: words[value] for label, value in self.values.items()}
+
     def value(self, label: str | None) -> int:
         """`NO_LABEL` for a row without one."""
         return NO_LABEL if label is None else self.values[label]
@@ -73,13 +81,15 @@ def read_labels(
 ) -> Labels:
     """What these labels mean together; a row without a label says nothing.
 
-    `meanings` gives labels other names, as in `{"1": "negative", "5": "positive"}`; with `names`
-    each is one of these classes. Raises `LabelError` for a label that is not among them, and for
-    labels that are none: more than `MOST_CLASSES`, or longer than a name.
+    `meanings` gives labels other names, as in `{"1": "negative", "5": "positive"}`, and words for a
+    polarity keep theirs; with `names` each is one of these classes. Raises `LabelError` for a label
+    that is not among them, and for labels that are none: more than `MOST_CLASSES`, or longer than a
+    name.
     """
     renamed = {label: label for label in sorted({label for label in labels if label is not None})}
     if meanings is not None:
-        new_names = {_key(old): new for old, new in meanings.items()}
+        new_names = {word: word for word in _WORDS}
+        new_names |= {_key(old): new for old, new in meanings.items()}
         for label in renamed:
             if _key(label) not in new_names:
                 raise LabelError(

@@ -6,7 +6,7 @@ from the rows to train on, a tenth of each class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Parts:
     test: Dataset
     source: str
     """Where dev and test come from, in a sentence."""
+    meanings: Mapping[str, str]
+    """Of labels that are a polarity (`labels.Labels.meanings`)."""
 
 
 def file_parts(
@@ -87,7 +89,7 @@ def file_parts(
         if not len(found[part]):
             raise CorpusError(f"The {part} part of {path} has no labelled text; give some.")
     source = f"Dev is {told['dev']}. Test is {told['test']}."
-    return Parts(train, found["dev"], found["test"], source)
+    return Parts(train, found["dev"], found["test"], source, labels.meanings)
 
 
 def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple[Dataset, Dataset]:
@@ -97,8 +99,14 @@ def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple
     for name in np.unique(classes):
         places = generator.permutation(np.flatnonzero(classes == name))
         drawn += places[: round(share * len(places))].tolist()
-    if not drawn:  # no class has five rows
-        drawn = generator.permutation(len(rows))[:1].tolist()
+    if not drawn:  # all classes are small: one row of the largest
+        names, counts = np.unique(classes, return_counts=True)
+        if counts.max() < 3:
+            raise CorpusError(
+                "No label stands at more than two texts; if labels are in another column, name it "
+                "with `--label-column`."
+            )
+        drawn = np.flatnonzero(classes == names[counts.argmax()])[:1].tolist()
     kept = np.setdiff1d(np.arange(len(rows)), drawn)
     return rows.select(kept), rows.select(sorted(drawn))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -48,6 +48,8 @@ class Corpora:
     pretraining: Dataset | None = None
     source: str = ""
     """Of a user's file: where the dev and the test part come from."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """Of a user's file: what its labels mean, if that is a polarity."""
     negation: Dataset | None = None
     """Where there are trees: their negation pairs of dev and test."""
     data_dir: Path | None = None
@@ -129,6 +131,7 @@ def build_model(
     details = {
         "data": titles.get(data, Path(data).name),
         "parts": corpora.source or None,
+        "labels": dict(corpora.meanings) or None,
         "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
         "vectors": word_vectors.source,
         "recipe": asdict(recipe),
@@ -178,7 +181,11 @@ def load_corpora(
     _check_trainable("data", data)
     if is_file(data):
         parts = file_parts(Path(data), dev=dev, test=test, columns=columns)
-        corpora = Corpora(data, parts.train, parts.dev, parts.test, source=parts.source)
+        corpora = Corpora(
+            *(data, parts.train, parts.dev, parts.test),
+            source=parts.source,
+            meanings=parts.meanings,
+        )
     else:
         for option, given in (("dev", dev), ("test", test)):
             if given is not None:

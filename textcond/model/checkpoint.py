@@ -34,7 +34,7 @@ POLARITY_HEADS = ("positive", "negative")
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.txt"
 METRICS, CARD = "metrics.json", "README.md"
 _FORMAT = "textcond-1"
-_DETAILS = ("recipe", "data", "parts", "pretraining", "vectors")
+_DETAILS = ("recipe", "data", "parts", "labels", "pretraining", "vectors")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _RETRAIN = "train or copy the model again"
 

@@ -82,7 +82,7 @@ def test_resume_after_a_kill_gives_the_same_model(corpus: str) -> None:
     command = [
         *(sys.executable, "-m", "textcond", "train", "--data", corpus, "--name", "killed"),
         *("--vectors", "vectors.txt", "--epochs", "4", "--patience", "4"),
-        *("--batch-size", "8", "--averaging", "0.9", "--json"),
+        *("--batch-size", "8", "--learning-rate", "0.001", "--averaging", "0.9", "--json"),
     ]
     state = Path("models/killed.training.pt")
     process = subprocess.Popen(command, stdout=subprocess.PIPE)

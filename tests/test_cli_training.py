@@ -53,8 +53,8 @@ def test_classes_of_ones_own(run: Run, in_folder: Path, questions: str) -> None:
     (in_folder / "new.csv").write_text("text,label\nwhich dog is number 3,Animal \n")
     code, out, err = run("evaluate", "--model", "kinds", "--data", "new.csv")
     assert (code, err) == (0, "")
-    assert "Accuracy 1.0000; who always answers the most frequent class has 1.0000." in out
-    assert out.index("Precision") < out.index("Is, and is called") < out.index("unknown tokens")
+    assert "Accuracy 1.0000; always answering the most frequent class would have 1.0000." in out
+    assert out.index("Precision") < out.index("True class") < out.index("unknown tokens")
     (in_folder / "new.csv").write_text("text,label\nwhich dog is number 3,plant\n")
     code, _, err = run("evaluate", "--model", "kinds", "--data", "new.csv")
     assert code == 2

@@ -43,7 +43,7 @@ def test_nothing_to_tell_by() -> None:
     [
         ("aabb", "aaaa", "answers a to every dev text"),
         ("abcc", "cccc", "answers c to every dev text"),
-        ("aaab", "aaba", "is right about 50.0% of the dev texts, and who always"),
+        ("aaab", "aaba", "is right about 50.0% of the dev texts, and always"),
         ("aabb", "abab", "about 50.0%: it has learned nothing of use"),
         ("aabb", "aaab", None),
         ("aaaa", "aaaa", None),

@@ -14,9 +14,9 @@ def class_scores(
 ) -> dict[str, Any]:
     """Accuracy beside the share of the most frequent class, and figures of each class.
 
-    `wanted` and `called` are places among `names`. `majority` is what who always answers the most
-    frequent class has right. `confusion` has a row for each class that a text is of, and in it
-    how many of these are called what. None where there is no text to tell by.
+    `wanted` and `called` are places among `names`. `majority` is the accuracy of always answering
+    the most frequent class. `confusion` has a row for each class that a text is of, and in it how
+    many of these are called what. None where there is no text to tell by.
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -59,9 +59,9 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
         ]
     if accuracy <= majority:
         return [
-            f"This model is right about {accuracy:.1%} of the dev texts, and who always answers "
-            f"the most frequent class about {majority:.1%}: it has learned nothing of use. Give it "
-            "more texts, more `--epochs`, or `--balance`."
+            f"This model is right about {accuracy:.1%} of the dev texts, and always answering the "
+            f"most frequent class would be about {majority:.1%}: it has learned nothing of use. "
+            "Give it more texts, more `--epochs`, or `--balance`."
         ]
     return []
 

@@ -91,14 +91,14 @@ def scores_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
         row = (scores[key] for key in ("texts", "precision", "recall", "f1"))
         table.add_row(name, *map(shown, row))
     confusion = Table(box=None, header_style="bold")
-    confusion.add_column("Is, and is called")
+    confusion.add_column("True class, by what the model calls it")
     for name in classes:
         confusion.add_column(name, justify="right")
     for name, row in zip(classes, figures["confusion"], strict=True):
         confusion.add_row(name, *map(shown, row))
     first = Text.assemble(
         (f"Accuracy {shown(figures['accuracy'])}", "bold"),
-        f"; who always answers the most frequent class has {shown(figures['majority'])}.",
+        f"; always answering the most frequent class would have {shown(figures['majority'])}.",
     )
     told = ("accuracy", "majority", "classes", "confusion")
     rest = Table(show_header=False, box=None)

@@ -28,7 +28,7 @@ from textcond.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., tuple[int, str, str]]
-OWN_SERVICES = ("test_faults", "test_fuzz", "test_limits", "test_rows", "test_start")
+OWN_SERVICES = ("test_clock", "test_faults", "test_fuzz", "test_limits", "test_rows", "test_start")
 """Files of tests of the service that share none: the others share `service` or `pages`."""
 BROWSER_OPTIONS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),

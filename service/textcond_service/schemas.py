@@ -140,19 +140,25 @@ class TrainingRequest(Request):
     vocabulary_size: int = Field(VOCABULARY_SIZE, ge=1, le=400_000)
     pretraining_epochs: int = Field(_RECIPE.pretraining_epochs, ge=0, le=100)
     epochs: int | None = Field(
-        None, ge=1, le=1_000, description="At most; without it as many as the corpus needs."
+        None, ge=1, le=1_000, description="At most so many; by default as many as the corpus needs."
     )
     patience: int | None = Field(
         None,
         ge=1,
         le=1_000,
-        description="Epochs without a better dev accuracy before training stops; else all epochs.",
+        description="Stop after so many epochs without a better dev accuracy; by default never.",
     )
     batch_size: int | None = Field(
-        None, ge=1, le=4_096, description="Texts a step; without it few for a small corpus."
+        None,
+        ge=1,
+        le=4_096,
+        description="Texts in a batch; by default 32, or 128 for more than 50,000 texts.",
     )
     learning_rate: float | None = Field(
-        None, gt=0, le=10, description="Of Adam; without it larger for a small corpus."
+        None,
+        gt=0,
+        le=10,
+        description="Of Adam; by default 0.002, or 0.001 for more than 50,000 texts.",
     )
     dropout: float = Field(_RECIPE.dropout, ge=0, lt=1)
     averaging: float = Field(_RECIPE.averaging, ge=0, lt=1)
@@ -160,7 +166,7 @@ class TrainingRequest(Request):
     substitutions: float = Field(_RECIPE.substitutions, ge=0, le=10)
     negations: float = Field(_RECIPE.negations, ge=0, le=10)
     balance: bool = Field(
-        _RECIPE.balance, description="Whether rare classes weigh as much as frequent ones."
+        _RECIPE.balance, description="Whether every class has the same share of the loss."
     )
     seed: int = Field(_RECIPE.seed, ge=0, le=10**9)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from textcond.corpora.columns import FEATURES
-from textcond.corpora.files import Columns, load_file, parts_of, summarize_file
+from textcond.corpora.files import Layout, load_file, parts_of, summarize_file
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.tables import SEPARATORS, read_table
 from textcond.errors import CorpusError
@@ -287,24 +287,24 @@ def test_separators_are_found(tmp_path: Path, name: str, content: str) -> None:
 
 def test_columns_by_other_names(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "id,Review Text,Sentiment\n1,good,pos\n2,bad,neg\n")
-    columns = Columns("review text", "sentiment")
-    assert load_file(path, columns=columns)["positive"][:] == [1, 0]
-    assert summarize_file(path, columns=columns) == (2, 2)
-    for columns, message in (
+    layout = Layout("review text", "sentiment")
+    assert load_file(path, layout=layout)["positive"][:] == [1, 0]
+    assert summarize_file(path, layout=layout) == (2, 2)
+    for layout, message in (
         (
-            Columns("reviewtext"),
+            Layout("reviewtext"),
             r"no column `reviewtext` \(`Review Text`\?\), only id, Review Text",
         ),
-        (Columns("review text", "sentimnt"), r"no column `sentimnt` \(`Sentiment`\?\), only id"),
-        (Columns(), r"no column `text`.*; name the column with `--text-column`"),
+        (Layout("review text", "sentimnt"), r"no column `sentimnt` \(`Sentiment`\?\), only id"),
+        (Layout(), r"no column `text`.*; name the column with `--text-column`"),
     ):
         with pytest.raises(CorpusError, match=message):
-            load_file(path, columns=columns)
+            load_file(path, layout=layout)
 
 
 def test_a_jsonl_file_with_other_keys(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", '{"review": "good", "stars": 5}\n{"review": "x", "stars": 1}')
-    assert load_file(path, columns=Columns("review", "stars"))["label"][:] == [4, 0]
+    assert load_file(path, layout=Layout("review", "stars"))["label"][:] == [4, 0]
 
 
 @pytest.mark.parametrize("header", ["text,text", "text,id,ID", "a,text,A ,label"])
@@ -318,13 +318,13 @@ def test_no_two_columns_have_one_name(tmp_path: Path, header: str) -> None:
 def test_empty_texts_are_left_out_and_told(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "text,label\ngood,1\n  ,0\n,1\nbad,0\n\u200b,1\n")
     told: list[str] = []
-    rows = load_file(path, columns=Columns(tell=told.append))
+    rows = load_file(path, layout=Layout(tell=told.append))
     assert rows["text"][:] == ["good", "bad"]
     assert told[1:] == [
         f"{path}: rows without a text are left out, 3 of them, the first in line 3."
     ]
     with pytest.raises(CorpusError, match="line 3: the text is empty; remove the row"):
-        load_file(path, columns=Columns(strict=True))
+        load_file(path, layout=Layout(strict=True))
 
 
 def test_rows_of_classes_are_not_swallowed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from textcond.corpora.columns import CLASS, class_names
-from textcond.corpora.files import Columns, load_file, summarize_file
+from textcond.corpora.files import Layout, load_file, summarize_file
 from textcond.corpora.labels import parse_meanings, read_labels
 from textcond.errors import CorpusError
 
@@ -55,7 +55,7 @@ def write(folder: Path, labels: tuple[str, ...]) -> Path:
 def test_a_polarity_in_any_spelling(tmp_path: Path, labels: tuple[str, str], blank: str) -> None:
     told: list[str] = []
     path = write(tmp_path, tuple(f"{blank}{label}{blank}" for label in labels))
-    rows = load_file(path, columns=Columns(tell=told.append))
+    rows = load_file(path, layout=Layout(tell=told.append))
     assert rows["positive"][:] == [1, 0]
     assert rows["negative"][:] == [0, 1]
     assert told == ([f"Labels: {POLAR[labels]}."] if POLAR[labels] else [])
@@ -64,7 +64,7 @@ def test_a_polarity_in_any_spelling(tmp_path: Path, labels: tuple[str, str], bla
 @pytest.mark.parametrize("labels", STRENGTHS)
 def test_a_polarity_of_some_strength(tmp_path: Path, labels: tuple[str, ...]) -> None:
     told: list[str] = []
-    rows = load_file(write(tmp_path, labels), columns=Columns(tell=told.append))
+    rows = load_file(write(tmp_path, labels), layout=Layout(tell=told.append))
     assert rows["label"][:] == STRENGTHS[labels]
     assert rows["positive"][:] == [label > 2 for label in STRENGTHS[labels]]
     assert bool(told) == (labels != ("positive", "negative", "neutral"))
@@ -73,7 +73,7 @@ def test_a_polarity_of_some_strength(tmp_path: Path, labels: tuple[str, ...]) ->
 @pytest.mark.parametrize("labels", CLASSES)
 def test_everything_else_is_a_class(tmp_path: Path, labels: tuple[str, ...]) -> None:
     told: list[str] = []
-    rows = load_file(write(tmp_path, labels), columns=Columns(tell=told.append))
+    rows = load_file(write(tmp_path, labels), layout=Layout(tell=told.append))
     names = CLASSES[labels]
     assert class_names(rows) == names
     assert [names[place] for place in rows[CLASS]] == list(labels)
@@ -92,31 +92,31 @@ def test_meanings_of_ones_own(tmp_path: Path) -> None:
     path = write(tmp_path, ("1", "2", "3", "4", "5", ""))
     text = "1=negative, 2=negative, 3=neutral,4=positive,5=positive"
     told: list[str] = []
-    rows = load_file(path, columns=Columns(meanings=parse_meanings(text), tell=told.append))
+    rows = load_file(path, layout=Layout(meanings=parse_meanings(text), tell=told.append))
     assert rows["positive"][:] == [0, 0, 0, 1, 1, -1]
     assert rows["negative"][:] == [1, 1, 0, 0, 0, -1]
     assert told == []
-    own = Columns(meanings={str(n): "odd" if n % 2 else "even" for n in range(1, 6)})
-    assert class_names(load_file(path, columns=own)) == ("even", "odd")
-    assert summarize_file(path, columns=own) == (6, 5)
+    own = Layout(meanings={str(n): "odd" if n % 2 else "even" for n in range(1, 6)})
+    assert class_names(load_file(path, layout=own)) == ("even", "odd")
+    assert summarize_file(path, layout=own) == (6, 5)
 
 
 @pytest.mark.parametrize(
-    ("labels", "columns", "message"),
+    ("labels", "layout", "message"),
     [
-        (("1", "6"), Columns(meanings={"1": "a", "2": "b"}), "line 3: the label '6' has no mean"),
-        (("a", "B", "x"), Columns(names=("A", "B")), "line 4: the label 'x' is none of A, B;"),
-        (tuple(f"t{n}" for n in range(101)), Columns(), "line 2: the labels are 101 different"),
-        (("a", "b" * 101), Columns(), "line 3: the label 'b+'… has 101 characters and may be"),
+        (("1", "6"), Layout(meanings={"1": "a", "2": "b"}), "line 3: the label '6' has no mean"),
+        (("a", "B", "x"), Layout(names=("A", "B")), "line 4: the label 'x' is none of A, B;"),
+        (tuple(f"t{n}" for n in range(101)), Layout(), "line 2: the labels are 101 different"),
+        (("a", "b" * 101), Layout(), "line 3: the label 'b+'… has 101 characters and may be"),
     ],
 )
 def test_what_is_no_label(
-    tmp_path: Path, labels: tuple[str, ...], columns: Columns, message: str
+    tmp_path: Path, labels: tuple[str, ...], layout: Layout, message: str
 ) -> None:
     path = write(tmp_path, labels)
     for read in (load_file, summarize_file):
         with pytest.raises(CorpusError, match=message):
-            read(path, columns=columns)
+            read(path, layout=layout)
 
 
 @pytest.mark.parametrize("text", ["", " , ", "1", "1=", "=a", "1=a,2"])

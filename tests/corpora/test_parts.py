@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from textcond.corpora.columns import CLASS, class_names
+from textcond.corpora.files import Layout
 from textcond.corpora.parts import file_parts
 from textcond.errors import CorpusError
 
@@ -63,8 +64,10 @@ def test_a_column_says_it(tmp_path: Path) -> None:
 
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     data = write(tmp_path / "a.csv", {"x": 20, "y": 20, "": 7})
-    parts = file_parts(data)
+    told: list[str] = []
+    parts = file_parts(data, layout=Layout(tell=told.append))
     assert len(parts.train) + len(parts.dev) + len(parts.test) == 40
+    assert told[1:] == [f"{data}: rows without a label are left out, 7 of them."]
 
 
 def test_what_does_not_go_together(tmp_path: Path) -> None:

@@ -18,12 +18,6 @@ from typing import Any
 
 import httpx
 import pytest
-from textcond_service import jobs
-from textcond_service.database import Database, Job
-from textcond_service.queues import open_queue
-from textcond_service.settings import Settings
-from textcond_service.storage import Storage
-from textcond_service.worker import ALIVE, make_task, sweep
 
 from tests.service.backends import (
     FAULTS,
@@ -290,80 +284,3 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
 
 def remount(folder: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
-
-
-@pytest.mark.parametrize("shift", [-40 * YEAR, 40 * YEAR])
-def test_no_clock_is_asked_who_works(tmp_path: Path, shift: float) -> None:
-    """Rows and files of other times: a job is taken once, and given back when its lock is free."""
-    settings, storage = Settings(data=tmp_path), Storage(tmp_path)
-    storage.prepare()
-    database, queue = Database(settings), open_queue(settings)
-    database.migrate()
-    enqueue = make_task(queue, settings, storage)
-    with database.writing() as session:
-        id = jobs.add(session, "rules", {}, model="sst").id
-    assert sweep(database, queue, storage, enqueue) == [id]
-    with storage.locked(jobs.lock_name(id)):
-        assert jobs.claim(database, id, "mine") is not None
-        move_times(database, id, shift)
-        os.utime(tmp_path / ALIVE, (time.time() + shift,) * 2)
-        assert jobs.claim(database, id, "another's") is None
-        assert jobs.claim(database, id, "mine") is not None
-        sweep(database, queue, storage, enqueue)
-        assert jobs.ids_in(database, jobs.RUNNING) == [id]
-    for _ in range(3):
-        sweep(database, queue, storage, enqueue)
-    assert jobs.ids_in(database, jobs.QUEUED) == [id]
-    assert [task.args for task in queue.pending()] == [(id,)]
-    with database.reading() as session:
-        job = session.get_one(Job, id)
-    assert job.attempts == 1
-    assert jobs.end(database, storage, job, jobs.SUCCEEDED) == "queued"  # it is nobody's now
-    queue.storage.close()
-    database.close()
-
-
-def move_times(database: Database, id: str, seconds: float) -> None:
-    with database.writing() as session:
-        job = session.get_one(Job, id)
-        for name in ("created", "started", "heartbeat"):
-            setattr(job, name, getattr(job, name) + seconds)
-
-
-@pytest.mark.thorough
-def test_the_clock_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a library between the service and the system's clock."""
-    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    if not libraries:
-        pytest.skip("libfaketime is not installed")
-    clock = tmp_path / "clock"
-    clock.write_text("+0")
-    monkeypatch.setenv("LD_PRELOAD", str(libraries[0]))
-    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock))
-    for name in ("FAKETIME_CACHE_DURATION", "FAKETIME_DONT_FAKE_MONOTONIC"):
-        monkeypatch.setenv(name, "1")
-    with running(tmp_path / "data", threads=1) as service:
-        upload(service, "reviews", 400)
-        upload(service, "one", 1)
-        calm = succeed(service, train(service, "calm", epochs=30))
-        for number in range(FAULTS):
-            ids = [train(service, f"moved{number}", epochs=30)]
-            key = {"Idempotency-Key": f"key-{number}"}
-            request = {"model": "sst", "corpus": "one"}
-            until_at(service, ids[0], 10)
-            for shift in ("+400d", "-400d"):
-                clock.write_text(shift)
-                ids.append(submit(service, "/v1/analyses", request, **key))
-                time.sleep(RANDOM.uniform(1, 2))
-            assert ids[1] == ids[2]
-            assert {succeed(service, id)["attempts"] for id in ids} == {1}
-        killed = train(service, "killed", epochs=30)
-        until_at(service, killed, 10)
-        assert kill_worker(service, killed)
-        assert succeed(service, killed)["attempts"] == 2
-        names = ["calm", "killed", *(f"moved{number}" for number in range(FAULTS))]
-        assert {service.client.get(f"/v1/models/{name}").json()["hash"] for name in names} == {
-            service.client.get(calm["result"]).json()["hash"]
-        }
-        assert len(logged(service, "job started")) == 3 + 2 * FAULTS
-        assert left_over(service) == []

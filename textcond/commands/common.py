@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textcond.analysis.corpus import CorpusConductance
-    from textcond.corpora.files import Columns
+    from textcond.corpora.files import Layout
     from textcond.model.checkpoint import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
@@ -46,16 +46,19 @@ Pairs = Annotated[
         "with --data-dir and rotten-tomatoes without."
     ),
 ]
-TextColumn = Annotated[str, typer.Option(help="Of a file: the column of texts.")]
-LabelColumn = Annotated[str, typer.Option(help="Of a file: the column of labels.")]
+TextColumn = Annotated[str, typer.Option(help="The column of texts, where the corpus is a file.")]
+LabelColumn = Annotated[str, typer.Option(help="The column of labels, where the corpus is a file.")]
 LabelMeanings = Annotated[
     str | None,
     typer.Option(
-        help="Of a file: what its labels mean, as in 1=negative,2=negative,3=neutral,4=positive."
+        help="What the labels of a file mean: 1=negative,2=negative,3=neutral,4=positive."
     ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Of a file: an empty text is an error, not left out.")
+    bool,
+    typer.Option(
+        "--strict", help="Refuse a file with an empty text; by default such rows are left out."
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
 TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
@@ -120,14 +123,14 @@ def check_place(file: Path | None) -> None:
         raise AnalysisError(f"Nothing can be written to {file.parent}; choose another file.")
 
 
-def columns_of(
+def layout_of(
     text: str, label: str, labels: str | None, *, strict: bool, model: Model | None = None
-) -> Columns:
-    """How a file is to be read; what is noticed is told on standard error, once.
+) -> Layout:
+    """The layout of a file, as the options say it; notes go to standard error, each once.
 
-    Labels are those of `model`: its classes, or what it was trained to read as a polarity.
+    With `model`, labels mean what they meant when it was trained.
     """
-    from textcond.corpora.files import Columns
+    from textcond.corpora.files import Layout
     from textcond.corpora.labels import parse_meanings
 
     told: set[str] = set()
@@ -141,17 +144,17 @@ def columns_of(
     if labels is not None:
         meanings = parse_meanings(labels)
     names = model.outputs if model is not None and model.softmax else ()
-    return Columns(text, label, meanings, names, strict, tell)
+    return Layout(text, label, meanings, names, strict, tell)
 
 
 def choose_part(
-    data: str, split: str | None, default: str, *, columns: Columns | None = None
+    data: str, split: str | None, default: str, *, layout: Layout | None = None
 ) -> str | None:
     """The parts of a corpus to read, or None where it has no parts."""
     from textcond.corpora.files import DEFAULT
     from textcond.corpora.loading import has_parts
 
-    if has_parts(data, columns=columns or DEFAULT):
+    if has_parts(data, layout=layout or DEFAULT):
         return split or default
     if split is not None:
         raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")

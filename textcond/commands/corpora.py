@@ -27,9 +27,9 @@ from textcond.commands.common import (
     TextColumn,
     check_place,
     choose_part,
-    columns_of,
     console,
     fail,
+    layout_of,
     named_pairs,
     note_labels,
     show,
@@ -84,9 +84,9 @@ def analyze(
 
     loaded = load(model)
     reads = None if loaded.softmax else loaded
-    columns = columns_of(text_column, label_column, labels, strict=strict, model=reads)
-    part = choose_part(data, split, "dev+test", columns=columns)
-    dataset = open_corpus(data, part or "", data_dir=data_dir, columns=columns)
+    layout = layout_of(text_column, label_column, labels, strict=strict, model=reads)
+    part = choose_part(data, split, "dev+test", layout=layout)
+    dataset = open_corpus(data, part or "", data_dir=data_dir, layout=layout)
     named = f"{Path(data).name} {part or ''}".rstrip()
     try:
         with ExitStack() as stack:

@@ -16,9 +16,9 @@ from textcond.commands.common import (
     Strict,
     TextColumn,
     choose_part,
-    columns_of,
     console,
     fail,
+    layout_of,
     show,
 )
 
@@ -33,10 +33,12 @@ def train(
     ] = "sst",
     data_dir: DataDir = None,
     dev: Annotated[
-        Path | None, typer.Option(help="A file to choose the epoch by; else a tenth of the data.")
+        Path | None,
+        typer.Option(help="The file by which the epoch is chosen; by default a tenth of the data."),
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="A file to measure on; else a tenth of the data.")
+        Path | None,
+        typer.Option(help="The file to measure accuracy on; by default a tenth of the data."),
     ] = None,
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
@@ -51,16 +53,23 @@ def train(
     vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
     pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
     epochs: Annotated[
-        int | None, typer.Option(help="At most; else as many as the data needs.")
+        int | None, typer.Option(help="At most so many; by default as many as the data needs.")
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Epochs without a better dev accuracy; else all epochs.")
+        int | None,
+        typer.Option(
+            help="Stop after so many epochs without a better dev accuracy; by default never."
+        ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Texts a step; else few for small data.")
+        int | None,
+        typer.Option(help="Texts in a batch; by default 32, or 128 for more than 50,000 texts."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of Adam; falls to 0. Else 0.002 for small data, or 0.001.")
+        float | None,
+        typer.Option(
+            help="Of Adam, falling to 0; by default 0.002, or 0.001 for more than 50,000 texts."
+        ),
     ] = None,
     dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
     averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
@@ -72,7 +81,7 @@ def train(
         float, typer.Option(help="SST: new negated phrases, for each of its own.")
     ] = 0.2,
     balance: Annotated[
-        bool, typer.Option("--balance", help="Rare classes weigh as much as frequent ones.")
+        bool, typer.Option("--balance", help="Give every class the same share of the loss.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
@@ -106,7 +115,7 @@ def train(
         }.items()
         if value is not None
     }
-    columns = columns_of(text_column, label_column, labels, strict=strict)
+    layout = layout_of(text_column, label_column, labels, strict=strict)
     try:
         with training_progress(console(stderr=True)) as watch:
             model = build_model(
@@ -115,7 +124,7 @@ def train(
                 recipe,
                 dev=dev,
                 test=test,
-                columns=columns,
+                layout=layout,
                 data_dir=data_dir,
                 pretrain=pretrain,
                 vectors=vectors,
@@ -175,10 +184,10 @@ def evaluate(
     from textcond.report.console import scores_view
 
     loaded = load(model)
-    columns = columns_of(text_column, label_column, labels, strict=strict, model=loaded)
+    layout = layout_of(text_column, label_column, labels, strict=strict, model=loaded)
     default = "dev+test" if data == "sst-negation" else "test"
-    part = choose_part(data, split, default, columns=columns)
-    dataset = load_corpus(data, part or "", data_dir=data_dir, columns=columns)
+    part = choose_part(data, split, default, layout=layout)
+    dataset = load_corpus(data, part or "", data_dir=data_dir, layout=layout)
     figures = measure(loaded, dataset)
     if data in PAIR_NAMES:
         figures |= negation_figures(loaded, dataset)

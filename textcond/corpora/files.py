@@ -1,9 +1,9 @@
 """A user's own corpus: csv, tsv, jsonl or txt.
 
 A csv or tsv file has a header that names the column of texts and, if it is labelled, that of
-labels: `text` and `label`, or what `Columns` says. A jsonl file has one object a line with these
-keys; a txt file has one text a line and no labels. What labels mean is told by `labels`. A column
-`split` may say which row is of the train, dev or test part.
+labels: `text` and `label` unless a `Layout` names others. A jsonl file has one object a line with
+these keys; a txt file has one text a line and no labels. `labels` says what labels mean. A column
+`split` may say which row belongs to the train, dev or test part.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """How files are read where they do not say so themselves."""
+class Layout:
+    """Where a file has its texts and labels, and what its labels mean."""
 
     text: str = "text"
     label: str = "label"
@@ -50,7 +50,7 @@ class Columns:
     strict: bool = False
     """Whether an empty text is an error. It is left out otherwise, and that is told."""
     tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
-    """Told, a sentence each, how labels are read and what is left out."""
+    """Called with a sentence about how labels are read, or about rows that are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ class Row:
     """`train`, `dev` or `test`, where a column says so."""
 
 
-DEFAULT = Columns()
+DEFAULT = Layout()
 
 
 def load_file(
     path: Path,
     *,
-    columns: Columns = DEFAULT,
+    layout: Layout = DEFAULT,
     labels: Labels | None = None,
     parts: Sequence[str] = (),
 ) -> Dataset:
@@ -79,24 +79,24 @@ def load_file(
     `labels` are those that several files have together (`labels_of`).
     """
     if labels is None:
-        labels = labels_of([path], columns=columns)
-    rows = list(_examples(path, columns, labels, parts, tokenized=True))
+        labels = labels_of([path], layout=layout)
+    rows = list(_examples(path, layout, labels, parts, tokenized=True))
     if not rows:
         where = f" in the part {'+'.join(parts)}" if parts else ""
         raise CorpusError(f"{path} has no text{where}; give at least one.")
     return Dataset.from_list(rows, features=features_of(labels.names))
 
 
-def stream_file(path: Path, *, columns: Columns = DEFAULT) -> IterableDataset:
+def stream_file(path: Path, *, layout: Layout = DEFAULT) -> IterableDataset:
     """The rows as they are asked for; of the whole file only the labels are read before.
 
     They have no `tokens` yet: whoever analyzes them makes these, maybe in several processes.
     Nor have they declared types, by which `datasets` would convert every value by itself.
     """
-    labels = labels_of([path], columns=columns)
+    labels = labels_of([path], layout=layout)
     arguments = {
         "path": path,
-        "columns": columns,
+        "layout": layout,
         "labels": labels,
         "parts": (),
         "tokenized": False,
@@ -104,15 +104,15 @@ def stream_file(path: Path, *, columns: Columns = DEFAULT) -> IterableDataset:
     return cast(IterableDataset, IterableDataset.from_generator(_examples, gen_kwargs=arguments))
 
 
-def summarize_file(path: Path, *, columns: Columns = DEFAULT) -> tuple[int, int]:
+def summarize_file(path: Path, *, layout: Layout = DEFAULT) -> tuple[int, int]:
     """How many texts there are, and how many of them have a label; raises what `load_file` does."""
-    labels_of([path], columns=columns)
+    labels_of([path], layout=layout)
     texts, labelled = 0, 0
-    for row in _rows(path, columns):
+    for row in _rows(path, layout):
         # A token has a character or more.
         is_long = len(row.text) > MAX_TOKENS
         words = next(tokenize_all([row.text])) if is_long else row.text.split()
-        if _has_words(path, row, words, columns):
+        if _has_words(path, row, words, layout):
             texts += 1
             labelled += row.label is not None
     if not texts:
@@ -120,36 +120,42 @@ def summarize_file(path: Path, *, columns: Columns = DEFAULT) -> tuple[int, int]
     return texts, labelled
 
 
-def labels_of(paths: Sequence[Path], *, columns: Columns = DEFAULT) -> Labels:
+def labels_of(paths: Sequence[Path], *, layout: Layout = DEFAULT) -> Labels:
     """What the labels of some files mean together."""
     first_places: dict[str | None, str] = {}
     for path in paths:
         row = None
-        for row in _rows(path, columns):
+        for row in _rows(path, layout):
             first_places.setdefault(row.label, f"{path}, line {row.line}")
         if row is None:
             raise CorpusError(f"{path} has no rows; give at least one text.")
     try:
-        labels = read_labels(first_places, meanings=columns.meanings, names=columns.names)
+        labels = read_labels(first_places, meanings=layout.meanings, names=layout.names)
     except LabelError as error:
         raise CorpusError(f"{first_places[error.label]}: {error}.") from error
     if labels.note:
-        columns.tell(f"Labels: {labels.note}.")
+        layout.tell(f"Labels: {labels.note}.")
     return labels
 
 
-def parts_of(path: Path, *, columns: Columns = DEFAULT) -> Counter[str]:
+def parts_of(path: Path, *, layout: Layout = DEFAULT) -> Counter[str]:
     """How many rows each part of the file has; empty where no column says which."""
-    return Counter(row.part for row in _rows(path, columns) if row.part is not None)
+    counts: Counter[str] = Counter()
+    for row in _rows(path, layout):
+        if row.part is not None:
+            counts[row.part] += 1
+        elif path.suffix.lower() != ".jsonl":  # no row has one: the column is not there
+            break
+    return counts
 
 
-def _rows(path: Path, columns: Columns) -> Iterator[Row]:
+def _rows(path: Path, layout: Layout) -> Iterator[Row]:
     if path.suffix.lower() not in ENDINGS:
         raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")
     try:
         # utf-8-sig: spreadsheets write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _READERS[path.suffix.lower()](file, path, columns)
+            yield from _READERS[path.suffix.lower()](file, path, layout)
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except UnicodeDecodeError as error:
@@ -166,10 +172,10 @@ def _rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _examples(
-    path: Path, columns: Columns, labels: Labels, parts: Sequence[str], *, tokenized: bool
+    path: Path, layout: Layout, labels: Labels, parts: Sequence[str], *, tokenized: bool
 ) -> Iterator[dict[str, Any]]:
     """The rows of the file with the columns of every corpus, or all but `tokens`."""
-    rows = (row for row in _rows(path, columns) if not parts or row.part in parts)
+    rows = (row for row in _rows(path, layout) if not parts or row.part in parts)
     left_out, first = 0, 0
     while chunk := list(islice(rows, _CHUNK)):
         # A piece between blanks is one token or more.
@@ -178,14 +184,14 @@ def _examples(
         kept = [
             (row, tokens)
             for row, tokens in zip(chunk, words, strict=True)
-            if _has_words(path, row, tokens, columns)
+            if _has_words(path, row, tokens, layout)
         ]
         if len(kept) < len(chunk) and not left_out:
             first = next(row.line for row, tokens in zip(chunk, words, strict=True) if not tokens)
         left_out += len(chunk) - len(kept)
         yield from _with_labels(kept, labels, tokenized=tokenized)
     if left_out:
-        columns.tell(
+        layout.tell(
             f"{path}: rows without a text are left out, {left_out:,} of them, the first in line "
             f"{first:,}."
         )
@@ -205,20 +211,20 @@ def _with_labels(
         yield dict(zip(columns, fields, strict=True))
 
 
-def _has_words(path: Path, row: Row, words: Sequence[str], columns: Columns) -> bool:
+def _has_words(path: Path, row: Row, words: Sequence[str], layout: Layout) -> bool:
     """Whether the row is one to read, with a text that is not empty."""
     if len(words) > MAX_TOKENS:
         raise CorpusError(
             f"{path}, line {row.line}: the text has {len(words):,} tokens; the limit is "
             f"{MAX_TOKENS:,}. Split it."
         )
-    if not words and columns.strict:
+    if not words and layout.strict:
         raise CorpusError(f"{path}, line {row.line}: the text is empty; remove the row.")
     return bool(words)
 
 
-def _read_delimited(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
-    names = tuple(name.casefold().strip() for name in (SPLIT, columns.text, columns.label))
+def _read_delimited(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
+    names = tuple(name.casefold().strip() for name in (SPLIT, layout.text, layout.label))
     separator = _separator(file.readline(), path, names)
     file.seek(0)
     labels = KNOWN | _repeated(file, separator, names[-1])
@@ -228,7 +234,7 @@ def _read_delimited(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
         raise CorpusError(f"{path} is empty; give at least one text.")
     split, text, label = names
     for name, option in ((text, "text"), (label, "label")):
-        given = getattr(columns, option)
+        given = getattr(layout, option)
         if name not in table.keys and (option == "text" or given != DEFAULT.label):
             raise CorpusError(f"{path} {_no_column(given, option, table.columns)}")
     for number, fields in table.rows:
@@ -291,7 +297,7 @@ def _written(label: str | None) -> str | None:
     return (label or "").strip() or None
 
 
-def _read_json_lines(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
+def _read_json_lines(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
@@ -299,22 +305,22 @@ def _read_json_lines(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise TypeError(f"it is {line.strip():.40}")
-            text, label = row[columns.text], row.get(columns.label)
+            text, label = row[layout.text], row.get(layout.label)
             if not isinstance(text, str):
-                raise TypeError(f"`{columns.text}` is not a string")
+                raise TypeError(f"`{layout.text}` is not a string")
             if isinstance(label, list | dict):
-                raise TypeError(f"`{columns.label}` is not one label")
+                raise TypeError(f"`{layout.label}` is not one label")
             text.encode()  # half a surrogate pair is not text
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorpusError(
-                f"{path}, line {number}: not an object with `{columns.text}` ({error}); mend the "
+                f"{path}, line {number}: not an object with `{layout.text}` ({error}); mend the "
                 "line."
             ) from error
         part = _part(str(row[SPLIT]), number, path) if SPLIT in row else None
         yield Row(number, text, None if label is None else _written(str(label)), part)
 
 
-def _read_lines(file: Any, path: Path, columns: Columns) -> Iterator[Row]:
+def _read_lines(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if line.strip():
             yield Row(number, line.strip())

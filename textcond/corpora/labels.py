@@ -2,7 +2,7 @@
 
 Labels that mean negative or positive, in any common spelling, are what the two heads learn. Words
 and numbers that mean a polarity of some strength are a scale from 0 (very negative) to 4 (very
-positive). Everything else is a class of its own. How labels are understood is said: a number can
+positive). Every other label is a class. The user is told how labels were read, since a number can
 mean several things.
 """
 
@@ -34,7 +34,7 @@ _READINGS: tuple[tuple[Mapping[str, int], frozenset[str]], ...] = (
 """Ways to read labels, and the labels without which a way is not theirs: 1, 2 and 3 may be
 classes, stars, or a scale from 0."""
 KNOWN = frozenset({*_POLES, *_WORDS, *_SCALE, *_STARS})
-"""Labels that are no file's own."""
+"""Labels that mean a polarity in some file."""
 _NUMBER = re.compile(r"\+?(-?\d{1,9})(?:\.0+)?(?: ?stars?)?")
 
 
@@ -58,11 +58,11 @@ class Labels:
     is_polar: bool = False
     """Whether all are negative or positive, of no known strength."""
     note: str = ""
-    """How they are read; empty where that is how they are written."""
+    """How they are read, for the user; empty where they are read as they are written."""
 
     @property
     def meanings(self) -> dict[str, str]:
-        """The label of each polarity in words, with which other files are read in the same way."""
+        """What each label means, in words: `meanings` to read another file in the same way."""
         if self.names:
             return {}
         words = ("negative", "positive") if self.is_polar else _STRENGTHS
@@ -79,7 +79,7 @@ def read_labels(
     meanings: Mapping[str, str] | None = None,
     names: Sequence[str] = (),
 ) -> Labels:
-    """What these labels mean together; a row without a label says nothing.
+    """What these labels mean together; None stands for a row without a label.
 
     `meanings` gives labels other names, as in `{"1": "negative", "5": "positive"}`, and words for a
     polarity keep theirs; with `names` each is one of these classes. Raises `LabelError` for a label
@@ -181,7 +181,7 @@ def _classes(labels: Mapping[str, str]) -> Labels:
 
 
 def _key(label: str) -> str:
-    """Of a label in all its spellings: ` Positive` and `positive`, `1.0`, `+1` and `1 star`."""
+    """One spelling for all of a label: `positive` for `Positive`, `1` for `1.0` and `1 star`."""
     plain = " ".join(label.replace("_", " ").casefold().split())
     number = _NUMBER.fullmatch(plain)
     return str(int(number[1])) if number else plain

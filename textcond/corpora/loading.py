@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets import Dataset, IterableDataset, concatenate_datasets
 
-from textcond.corpora.files import DEFAULT, ENDINGS, Columns, load_file, parts_of, stream_file
+from textcond.corpora.files import DEFAULT, ENDINGS, Layout, load_file, parts_of, stream_file
 from textcond.corpora.negation import load_minimal_pairs, load_negation
 from textcond.corpora.questions import load_questions
 from textcond.corpora.reviews import load_review_sentences, load_reviews
@@ -25,12 +25,12 @@ def load_corpus(
     split: str = "train",
     *,
     data_dir: Path | None = None,
-    columns: Columns = DEFAULT,
+    layout: Layout = DEFAULT,
 ) -> Dataset:
     """One part of a corpus, or several ("dev+test"), with the columns of `columns.FEATURES`.
 
     `data` is one of `TRAINING_NAMES`, one of `PAIR_NAMES`, whose rows have the columns of
-    `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file, which `columns` tells
+    `negation.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file, which `layout` tells
     how to read. Where there are no parts (`has_parts`) `split` says nothing. `data_dir` is where
     SST's trees are, or the questions. Raises `CorpusError` if it cannot be had.
     """
@@ -38,8 +38,8 @@ def load_corpus(
         return load_minimal_pairs()
     if is_file(data):
         path = Path(data)
-        parts = split.split("+") if parts_of(path, columns=columns) else ()
-        return load_file(path, columns=columns, parts=parts)
+        parts = split.split("+") if parts_of(path, layout=layout) else ()
+        return load_file(path, layout=layout, parts=parts)
     if data not in TRAINING_NAMES + PAIR_NAMES:
         raise CorpusError(
             f"`data` is {data!r}; it can be {', '.join(TRAINING_NAMES + PAIR_NAMES)}, or a file "
@@ -59,12 +59,12 @@ def open_corpus(
     split: str = "train",
     *,
     data_dir: Path | None = None,
-    columns: Columns = DEFAULT,
+    layout: Layout = DEFAULT,
 ) -> Dataset | IterableDataset:
     """`load_corpus`, but a user's file without parts is read as its rows are asked for."""
-    if is_file(data) and not has_parts(data, columns=columns):
-        return stream_file(Path(data), columns=columns)
-    return load_corpus(data, split, data_dir=data_dir, columns=columns)
+    if is_file(data) and not has_parts(data, layout=layout):
+        return stream_file(Path(data), layout=layout)
+    return load_corpus(data, split, data_dir=data_dir, layout=layout)
 
 
 def is_file(data: str) -> bool:
@@ -72,10 +72,10 @@ def is_file(data: str) -> bool:
     return Path(data).suffix.lower() in ENDINGS
 
 
-def has_parts(data: str, *, columns: Columns = DEFAULT) -> bool:
+def has_parts(data: str, *, layout: Layout = DEFAULT) -> bool:
     """Whether this corpus is divided into train, dev and test."""
     if is_file(data):
-        return bool(parts_of(Path(data), columns=columns))
+        return bool(parts_of(Path(data), layout=layout))
     return data != "minimal-pairs"
 
 

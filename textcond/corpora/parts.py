@@ -1,7 +1,7 @@
-"""A user's files → labelled rows to train on, to choose by, and to measure on.
+"""A user's files → the train, dev and test part of a corpus.
 
-Which is which is said by files of their own, or by a column `split`; what is not said is drawn
-from the rows to train on, a tenth of each class.
+Dev and test are files of their own, or rows that a column `split` names. Where neither is given, a
+tenth of each class is drawn from the rows to train on.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
+from jaxtyping import Int
 
 from textcond.corpora.columns import CLASS, NO_LABEL, class_names
-from textcond.corpora.files import DEFAULT, SPLIT, Columns, labels_of, load_file, parts_of
+from textcond.corpora.files import DEFAULT, SPLIT, Layout, labels_of, load_file, parts_of
 from textcond.errors import CorpusError
 
 LEAST_ROWS = 10
@@ -41,7 +42,7 @@ def file_parts(
     *,
     dev: Path | None = None,
     test: Path | None = None,
-    columns: Columns = DEFAULT,
+    layout: Layout = DEFAULT,
 ) -> Parts:
     """The parts of a file and of those beside it.
 
@@ -50,8 +51,8 @@ def file_parts(
     """
     given = {"dev": dev, "test": test}
     files = [path, *(file for file in given.values() if file is not None)]
-    labels = labels_of(files, columns=columns)
-    counts = parts_of(path, columns=columns)
+    labels = labels_of(files, layout=layout)
+    counts = parts_of(path, layout=layout)
     for part, file in given.items():
         if counts and file is not None:
             raise CorpusError(
@@ -61,8 +62,11 @@ def file_parts(
         raise CorpusError(f"{path} has no row whose `{SPLIT}` is train; give some to train on.")
 
     def load(file: Path, parts: Sequence[str] = ()) -> Dataset:
-        rows = load_file(file, columns=columns, labels=labels, parts=parts)
-        return rows.select(np.flatnonzero(_classes(rows) != NO_LABEL))
+        rows = load_file(file, layout=layout, labels=labels, parts=parts)
+        labelled = np.flatnonzero(_classes(rows) != NO_LABEL)
+        if left_out := len(rows) - len(labelled):
+            layout.tell(f"{file}: rows without a label are left out, {left_out:,} of them.")
+        return rows.select(labelled)
 
     train = load(path, ("train",) if counts else ())
     if not len(train):
@@ -111,8 +115,8 @@ def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple
     return rows.select(kept), rows.select(sorted(drawn))
 
 
-def _classes(rows: Dataset) -> np.ndarray:
-    """What each row is told apart by: its class, or which heads hold for it."""
+def _classes(rows: Dataset) -> Int[np.ndarray, " rows"]:
+    """The class of each row; for a polarity, a number for each answer of the two heads."""
     if class_names(rows):
         return np.array(rows[CLASS])
     positive, negative = np.array(rows["positive"]), np.array(rows["negative"])

@@ -12,7 +12,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 
 from textcond.corpora.columns import CLASS, class_names
-from textcond.corpora.files import DEFAULT, ENDINGS, Columns
+from textcond.corpora.files import DEFAULT, ENDINGS, Layout
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import load_negation
 from textcond.corpora.parts import file_parts
@@ -79,7 +79,7 @@ def build_model(
     *,
     dev: Path | None = None,
     test: Path | None = None,
-    columns: Columns = DEFAULT,
+    layout: Layout = DEFAULT,
     data_dir: Path | None = None,
     pretrain: str | None = None,
     vectors: Path | None = None,
@@ -92,7 +92,7 @@ def build_model(
 ) -> Model:
     """Train on a corpus, evaluate on its test part, and save as `shelf/name`.
 
-    Where `data` is a file, `dev` and `test` may be others, and `columns` tells how to read them
+    Where `data` is a file, `dev` and `test` may be others, and `layout` tells how to read them
     (`parts.file_parts`). What a mapping leaves out of the recipe follows the corpus
     (`recipe.fitted`). `pretrain` is a corpus to pretrain on.
 
@@ -110,7 +110,7 @@ def build_model(
         )
     if not isinstance(recipe, Recipe):
         fitted(1, **recipe)  # refuses what it would refuse later
-    corpora = load_corpora(data, data_dir, pretrain=pretrain, dev=dev, test=test, columns=columns)
+    corpora = load_corpora(data, data_dir, pretrain=pretrain, dev=dev, test=test, layout=layout)
     if not isinstance(recipe, Recipe):
         recipe = fitted(len(corpora.train), **recipe)
     word_vectors = load_vectors(vectors)
@@ -139,10 +139,10 @@ def build_model(
     options = {
         "--dev": dev and dev.name,
         "--test": test and test.name,
-        "--text-column": None if columns.text == DEFAULT.text else columns.text,
-        "--label-column": None if columns.label == DEFAULT.label else columns.label,
-        "--labels": columns.meanings
-        and ",".join(f"{old}={new}" for old, new in columns.meanings.items()),
+        "--text-column": None if layout.text == DEFAULT.text else layout.text,
+        "--label-column": None if layout.label == DEFAULT.label else layout.label,
+        "--labels": layout.meanings
+        and ",".join(f"{old}={new}" for old, new in layout.meanings.items()),
         "--pretrain": details["pretraining"],
         "--vocabulary-size": vocabulary_size,
         "--vectors": vectors and vectors.name,
@@ -174,13 +174,13 @@ def load_corpora(
     pretrain: str | None = None,
     dev: Path | None = None,
     test: Path | None = None,
-    columns: Columns = DEFAULT,
+    layout: Layout = DEFAULT,
 ) -> Corpora:
     """SST trains on phrases and is measured on sentences; of a file the parts are those of
     `parts.file_parts`. No text of the dev and test parts is pretrained on."""
     _check_trainable("data", data)
     if is_file(data):
-        parts = file_parts(Path(data), dev=dev, test=test, columns=columns)
+        parts = file_parts(Path(data), dev=dev, test=test, layout=layout)
         corpora = Corpora(
             *(data, parts.train, parts.dev, parts.test),
             source=parts.source,
@@ -195,9 +195,7 @@ def load_corpora(
     if pretrain is None:
         return corpora
     _check_trainable("pretrain", pretrain)
-    more = labelled_rows(
-        load_corpus(pretrain, "train", data_dir=data_dir, columns=columns), pretrain
-    )
+    more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir, layout=layout), pretrain)
     if class_names(more) != corpora.classes:
         raise CorpusError(f"`pretrain` {pretrain!r} and {data!r} have other classes; leave it out.")
     held_out = {_wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}

@@ -31,7 +31,7 @@ class Recipe:
     negations: float = 0.2
     """The same, where the part that gives way is negated."""
     balance: bool = False
-    """Whether all classes weigh the same in the loss, however many texts each has."""
+    """Whether every class has the same share of the loss, however many texts it has."""
     seed: int = 0
 
     def __post_init__(self) -> None:

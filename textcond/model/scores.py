@@ -1,4 +1,4 @@
-"""What a person asks first of a classifier: how often is it right, and about which class."""
+"""Accuracy beside the majority share, precision and recall of each class, confusion matrix."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def class_scores(
 
 
 def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
-    """What should keep a trained model from being used, a sentence each."""
+    """Why a trained model should not be used, a sentence each; nothing if there is no reason."""
     dev = metrics["dev"]
     accuracy, majority = dev["accuracy"], dev["majority"]
     if accuracy is None:

@@ -19,14 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
-from torch.nn import functional
 
 from textcond.disk import write_whole
 from textcond.errors import TrainingError
 from textcond.model.batches import Examples
 from textcond.model.evaluation import accuracies, class_accuracy, is_polar, predict_logits
+from textcond.model.loss import class_weights, loss_of
 from textcond.model.network import Shape, TextCNN, has_finite_weights
 from textcond.model.recipe import Recipe
 from textcond.model.substitution import Substitution
@@ -213,14 +211,14 @@ def _epoch(
     examples = data.of_epoch(run.pretrains, generator)
     before, batches, after = _batches(run, data, recipe)
     steps = batches * (run.pretraining_epochs if run.pretrains else recipe.epochs)
-    weights = _class_weights(examples.targets) if recipe.balance else None
+    weights = class_weights(examples.targets) if recipe.balance else None
     run.network.train()
     total, started = 0.0, time.monotonic()
     for done, (ids, lengths, targets) in enumerate(
         examples.shuffled(recipe.batch_size, generator), start=1
     ):
         logits = run.network(ids, lengths)
-        loss = _loss(logits, targets, data, weights)
+        loss = loss_of(logits, targets, softmax=data.softmax, weights=weights)
         for group in run.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * (1 - run.steps / steps)
         run.optimizer.zero_grad()
@@ -251,39 +249,6 @@ def _epoch(
             f"({recipe.learning_rate}) and check the vectors."
         )
     run.history.append({"epoch": epoch, "stage": stage, "loss": total / batches})
-
-
-def _loss(
-    logits: Float[Tensor, "batch outputs"],
-    targets: Float[Tensor, "batch outputs"],
-    data: TrainingData,
-    weights: Float[Tensor, " classes"] | None,
-) -> Float[Tensor, ""]:
-    """The mean over the batch; with weights each text counts as its class does."""
-    reduction = "mean" if weights is None else "none"
-    if data.softmax:
-        losses = functional.cross_entropy(logits, targets, reduction=reduction)
-    else:
-        losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction=reduction)
-    if weights is None:
-        return losses
-    by_text = losses if data.softmax else losses.mean(dim=1)
-    return (by_text * (_memberships(targets) @ weights)).mean()
-
-
-def _memberships(targets: Float[Tensor, "texts outputs"]) -> Float[Tensor, "texts classes"]:
-    """How far each text belongs to each output, and last to none of them, as neutral texts do."""
-    rest = (1 - targets.sum(dim=1, keepdim=True)).clamp(min=0)
-    return torch.cat([targets, rest], dim=1)
-
-
-def _class_weights(targets: Float[Tensor, "texts outputs"]) -> Float[Tensor, " classes"]:
-    """What makes the classes that there are weigh the same, 1 for a text in the mean."""
-    sums = _memberships(targets).sum(dim=0)
-    present = sums > 1e-3
-    weights = torch.zeros_like(sums)
-    weights[present] = len(targets) / (int(present.sum()) * sums[present])
-    return weights
 
 
 def _batches(run: _Run, data: TrainingData, recipe: Recipe) -> tuple[int, int, int]:

@@ -109,9 +109,9 @@ def scores_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
 
 
 _HEADS = {
-    "positive_accuracy": "positive head, right about yes or no",
-    "negative_accuracy": "negative head, right about yes or no",
-    "margin_accuracy": "margin between the heads, right about polar texts",
+    "positive_accuracy": "accuracy of the positive head, asked yes or no",
+    "negative_accuracy": "accuracy of the negative head, asked yes or no",
+    "margin_accuracy": "accuracy of the margin, positive and negative texts",
 }
 
 

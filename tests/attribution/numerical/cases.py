@@ -9,38 +9,34 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from tests.attribution.numerical.modules import (
+    DOUBLE,
+    Attention,
+    Function,
+    InPlace,
+    OnlyBackward,
+    Recurrent,
+    Residual,
+    Spectrum,
+    TextConvolution,
+    WordsFirst,
+    bump,
+    draw,
+    first_output,
+    mlp,
+    network,
+)
 from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import PathAttribution
 
-Function = Callable[[Tensor], Tensor]
 Measure = Literal["conductance", "internal_influence", "integrated_gradients"]
-DOUBLE = torch.float64
-
-
-class Layer(nn.Module):
-    """A function as a layer."""
-
-    def __init__(self, function: Function) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-
-def network(*functions: Function) -> nn.Sequential:
-    return nn.Sequential(*map(Layer, functions)).eval()
-
-
-def first_output(output: Tensor) -> Tensor:
-    return output if output.ndim == 1 else output.flatten(1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -122,133 +118,6 @@ def literal(case: Case, steps: int) -> tuple[Tensor, float]:
     return total, float(shares.diff(dim=0).abs().sum(dim=0).max()) / 2 + rounding
 
 
-# Modules
-
-
-class InPlace(nn.Module):
-    """`h` is written into, and then used under its old name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = Layer(lambda x: x * 1)
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.first(x)
-        return self.relu(h) * 2 + h
-
-
-class Residual(nn.Module):
-    """One in-place ReLU for two layers, and a path around both."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
-        self.relu = nn.ReLU(inplace=True)
-        self.last = nn.Linear(6, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.relu(self.second(self.relu(self.first(x))))
-        return self.last(self.relu(hidden + x))
-
-
-class Recurrent(nn.Module):
-    """Words in, the last state out."""
-
-    def __init__(self, kind: type[nn.RNNBase]) -> None:
-        super().__init__()
-        self.below = nn.Linear(4, 4)
-        self.recurrent = kind(4, 5, batch_first=True)
-        self.last = nn.Identity()
-        self.head = nn.Linear(5, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        states, _ = self.recurrent(self.below(x).tanh())
-        return self.head(self.last(states[:, -1]))
-
-
-class WordsFirst(nn.Module):
-    """Positions stand before the batch, as in older recurrent code."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.below, self.head = nn.Linear(4, 5), nn.Linear(5, 2)
-        self.pooled = nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.below(x.transpose(0, 1)).relu()
-        return self.head(self.pooled(hidden.sum(dim=0)))
-
-
-class TextConvolution(nn.Module):
-    """300 dimensions, windows of 2 to 4 words, 100 filters each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleList(nn.Conv1d(300, 100, width) for width in (2, 3, 4))
-        self.pooled, self.head = nn.Identity(), nn.Linear(300, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x.transpose(1, 2)
-        filters = [one(x).relu().amax(dim=2) for one in self.convolutions]
-        return self.head(self.pooled(torch.cat(filters, dim=1)))
-
-
-class Attention(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.below = nn.Linear(4, 4)
-        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.below(x)
-        return self.attention(hidden, hidden, hidden)[0].mean(dim=1)
-
-
-class Spectrum(nn.Module):
-    """Complex weights on the way from real inputs to a real score."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(3, 2, dtype=torch.complex128)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (self.linear(x.to(torch.complex128)).abs() ** 2).sum(dim=1, keepdim=True)
-
-
-class OnlyBackward(torch.autograd.Function):
-    """Without a derivative in forward mode."""
-
-    @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        context.save_for_backward(x)
-        return x**2
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        (x,) = context.saved_tensors
-        return 2 * x * gradient
-
-
-def _mlp(*between: nn.Module, inputs: int = 6, outputs: int = 2) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Linear(inputs, 12)]
-    for one in between:
-        layers += [one, nn.Linear(12, 12)]
-    return nn.Sequential(*layers[:-1], nn.Linear(12, outputs)).eval()
-
-
-def _bump(x: Tensor) -> Tensor:
-    return x[:, 1:] * (1 - (x[:, :1] - 0.27116).abs() / 0.0026).relu() / 0.0026
-
-
-def _probability(output: Tensor) -> Tensor:
-    return output.softmax(dim=1)[:, 0]
-
-
-def _draw(*shape: int, dtype: torch.dtype = DOUBLE) -> Tensor:
-    return torch.randn(shape, dtype=DOUBLE).to(dtype)
-
-
 def cases() -> list[Case]:
     """The whole table; weights are drawn from a fixed seed, and the global one is left alone."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -258,8 +127,8 @@ def cases() -> list[Case]:
 
 
 def _linear() -> list[Case]:
-    relu = _mlp(nn.ReLU(), nn.ReLU(), nn.ReLU()).double()
-    mixed = _mlp(nn.LeakyReLU(0.1), nn.Hardtanh(-0.3, 0.4), nn.PReLU(), nn.ReLU6()).double()
+    relu = mlp(nn.ReLU(), nn.ReLU(), nn.ReLU()).double()
+    mixed = mlp(nn.LeakyReLU(0.1), nn.Hardtanh(-0.3, 0.4), nn.PReLU(), nn.ReLU6()).double()
     picture = nn.Sequential(
         *(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU6()),
         *(nn.MaxPool2d(3, stride=2, padding=1), nn.Conv2d(8, 6, 3, bias=False), nn.ReLU()),
@@ -275,28 +144,28 @@ def _linear() -> list[Case]:
             + torch.minimum(y[:, 0], y[:, 1]).abs()
         ),
     )
-    probability = _mlp(nn.ReLU(), nn.ReLU()).double()
-    picture_input = 3 * _draw(3, 12, 12)
+    classifier = mlp(nn.ReLU(), nn.ReLU()).double()
+    picture_input = 3 * draw(3, 12, 12)
     return [
-        Case("ReLU", relu, 3 * _draw(6), layer=relu[3]),
-        Case("ReLU, integrated gradients", relu, 3 * _draw(6), "integrated_gradients"),
-        Case("leaky, clipped and PReLU", mixed, 3 * _draw(6), layer=mixed[2]),
+        Case("ReLU", relu, 3 * draw(6), layer=relu[3]),
+        Case("ReLU, integrated gradients", relu, 3 * draw(6), "integrated_gradients"),
+        Case("leaky, clipped and PReLU", mixed, 3 * draw(6), layer=mixed[2]),
         Case("picture: ReLU6, max-pool", picture, picture_input, layer=picture[3]),
         Case("picture, influence", picture, picture_input, "internal_influence", picture[5]),
-        Case("text: 300 filters", text, _draw(20, 300).float(), layer=text.pooled),
-        Case("positions before the batch", first, 3 * _draw(7, 4), layer=first.pooled),
+        Case("text: 300 filters", text, draw(20, 300).float(), layer=text.pooled),
+        Case("positions before the batch", first, 3 * draw(7, 4), layer=first.pooled),
         Case("max, min, where", chosen, torch.tensor([1.0, 0.7]).double(), layer=chosen[0]),
         Case(
-            *("ReLU, probability", probability, 3 * _draw(6)),
-            layer=probability[1],
-            score=_probability,
+            *("ReLU, probability", classifier, 3 * draw(6)),
+            layer=classifier[1],
+            score=probability,
         ),
     ]
 
 
 def _smooth() -> list[Case]:
-    gelu = _mlp(nn.GELU(), nn.LayerNorm(12), nn.SiLU()).double()
-    norm = _mlp(nn.LayerNorm(12), nn.ReLU()).double()
+    gelu = mlp(nn.GELU(), nn.LayerNorm(12), nn.SiLU()).double()
+    norm = mlp(nn.LayerNorm(12), nn.ReLU()).double()
     lstm, lstm32, gru = Recurrent(nn.LSTM), Recurrent(nn.LSTM), Recurrent(nn.GRU)
     attention = Attention().double().eval()
     encoder = nn.Sequential(
@@ -305,23 +174,23 @@ def _smooth() -> list[Case]:
     root = network(lambda x: x.clone(), lambda y: y.sqrt().sum(dim=1, keepdim=True))
     steep = network(lambda x: x.clone(), lambda y: (1_000 * (y - 0.5)).sigmoid())
     only = network(OnlyBackward.apply, lambda y: y.sin())
-    words, single = _draw(5, 4), _draw(5, 4).float()
+    words, single = draw(5, 4), draw(5, 4).float()
     lstm, gru = lstm.double().eval(), gru.double().eval()
     lstm32 = lstm32.eval()
     return [
-        Case("GELU, LayerNorm, SiLU", gelu, 2 * _draw(6), layer=gelu[2]),
+        Case("GELU, LayerNorm, SiLU", gelu, 2 * draw(6), layer=gelu[2]),
         Case(
-            *("ReLU after LayerNorm", norm, 2 * _draw(6), "integrated_gradients"),
-            options={"baseline": _draw(6), "tolerance": 1e-6},
+            *("ReLU after LayerNorm", norm, 2 * draw(6), "integrated_gradients"),
+            options={"baseline": draw(6), "tolerance": 1e-6},
         ),
         Case("LSTM", lstm, words, layer=lstm.last),
         Case("LSTM, float32", lstm32, single, layer=lstm32.last),
         Case("LSTM, float32, influence", lstm32, single, "internal_influence", lstm32.last),
         Case("GRU", gru, words, layer=gru.last),
         Case("attention", attention, words, layer=attention.below),
-        Case("encoder, float32", encoder, _draw(3, 4).float(), layer=encoder[1]),
+        Case("encoder, float32", encoder, draw(3, 4).float(), layer=encoder[1]),
         Case(
-            *("encoder, influence", encoder, _draw(3, 4).float(), "internal_influence"),
+            *("encoder, influence", encoder, draw(3, 4).float(), "internal_influence"),
             layer=encoder[1],
         ),
         Case("square root at 0", root, torch.ones(2).double(), layer=root[0], wanted=[1, 1]),
@@ -346,9 +215,9 @@ def _in_place() -> list[Case]:
         Case("h, then relu_(h)·2 + h", in_place, one, layer=in_place.first, wanted=[0.213]),
         Case("relu_(h)·2 + h", in_place, one, layer=in_place.relu, wanted=[0.213]),
         Case("its influence", in_place, one, "internal_influence", in_place.relu, wanted=[3]),
-        Case("in place on a view", flat, 3 * _draw(6), layer=flat[2]),
-        Case("in place and reused", residual, 3 * _draw(6), "integrated_gradients"),
-        Case("in place on the input", overwrites, _draw(6), "integrated_gradients"),
+        Case("in place on a view", flat, 3 * draw(6), layer=flat[2]),
+        Case("in place and reused", residual, 3 * draw(6), "integrated_gradients"),
+        Case("in place on the input", overwrites, draw(6), "integrated_gradients"),
         Case("written after the layer", shift, one.new_ones(1), layer=shift[0], wanted=[4.5]),
     ]
 
@@ -358,15 +227,15 @@ def _precision() -> list[Case]:
         lambda x: 1e-9 * torch.cat([x, x**2], dim=1),
         lambda y: 1e9 * (y[:, :1] + (1e9 * y[:, 1:]).sin() * 1e-9),
     )
-    half = _mlp(nn.Tanh(), nn.ReLU()).half()
-    brain = _mlp(nn.Tanh(), nn.Softplus()).bfloat16()
+    half = mlp(nn.Tanh(), nn.ReLU()).half()
+    brain = mlp(nn.Tanh(), nn.Softplus()).bfloat16()
     jump = network(lambda x: x.clone(), lambda y: 0.5 * y + 0.5 * (y > 0.3713))
     return [
         Case(
             "units of 1e-9", tiny, torch.ones(1).double(), layer=tiny[0], wanted=[1, 0.8414709848]
         ),
-        Case("float16", half, _draw(6).half(), layer=half[1]),
-        Case("bfloat16", brain, _draw(6).bfloat16(), layer=brain[1]),
+        Case("float16", half, draw(6).half(), layer=half[1]),
+        Case("bfloat16", brain, draw(6).bfloat16(), layer=brain[1]),
         Case(
             *("float16, a jump", jump, torch.ones(1).half()),
             layer=jump[0],
@@ -386,8 +255,8 @@ def _hidden() -> list[Case]:
     ends = _primitive(middle + half) + _primitive(middle - half)
     area = (ends - 2 * _primitive(middle)) / half**2
     both = torch.ones(2).double()
-    bump = network(_bump)
-    curved = network(lambda x: _bump(torch.cat([x[:, :1].tanh(), x[:, 1:]], dim=1)))
+    hidden = network(bump)
+    curved = network(lambda x: hidden(torch.cat([x[:, :1].tanh(), x[:, 1:]], dim=1)))
     cancel = network(
         lambda x: torch.cat([x, -x], dim=1),
         lambda y: (y[:, :1] - 0.0041).relu() + (y[:, 1:] + 0.0041).clamp(max=0),
@@ -395,7 +264,7 @@ def _hidden() -> list[Case]:
     compared = network(lambda x: x.clone(), lambda y: y + (y > 0.3713))
     rounded = network(lambda x: x.clone(), lambda y: y + (7 * y + 0.1).round())
     return [
-        Case("a bump", bump, both, "integrated_gradients", wanted=[-1, 1]),
+        Case("a bump", hidden, both, "integrated_gradients", wanted=[-1, 1]),
         Case("a curved bump", curved, both, "integrated_gradients", wanted=[-area, area]),
         Case(
             *("kinks that cancel", cancel, both[:1], "internal_influence"),
@@ -408,9 +277,9 @@ def _hidden() -> list[Case]:
 
 
 def _odd() -> list[Case]:
-    whole = _mlp(nn.ReLU(), nn.Tanh()).double()
+    whole = mlp(nn.ReLU(), nn.Tanh()).double()
     compiled: Any = torch.compile(whole, backend="eager")
-    inner = _mlp(nn.ReLU(), nn.ReLU()).double()
+    inner = mlp(nn.ReLU(), nn.ReLU()).double()
     inside = nn.Sequential(torch.compile(inner[0], backend="eager"), *inner[1:]).eval()
     complex_ = Spectrum().eval()
     flat = network(lambda x: x.sum(dim=1), lambda y: y.sin()[:, None])
@@ -419,9 +288,9 @@ def _odd() -> list[Case]:
     twice = nn.Sequential(shared, nn.Linear(1, 1), shared).double().eval()
     ones = torch.ones(2).double()
     return [
-        Case("compiled", compiled, 3 * _draw(6), layer=whole[1], plain=whole),
-        Case("a compiled layer", inside, 3 * _draw(6), layer=inside[0], plain=inner),
-        Case("complex weights", complex_, _draw(3), "integrated_gradients"),
+        Case("compiled", compiled, 3 * draw(6), layer=whole[1], plain=whole),
+        Case("a compiled layer", inside, 3 * draw(6), layer=inside[0], plain=inner),
+        Case("complex weights", complex_, draw(3), "integrated_gradients"),
         Case("a layer of one number", flat, ones, layer=flat[0], wanted=[math.sin(2)]),
         Case(
             *("rows that need their batch", batch, ones[:1], "integrated_gradients"),
@@ -435,7 +304,7 @@ def _odd() -> list[Case]:
             outcome="warns",
         ),
         Case("a layer that runs twice", twice, ones[:1], layer=shared, outcome="refuses"),
-        Case("an input with a gradient", whole, _draw(6).requires_grad_(), layer=whole[3]),
+        Case("an input with a gradient", whole, draw(6).requires_grad_(), layer=whole[3]),
     ]
 
 

@@ -7,29 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tests.attribution.numerical.cases import Layer, first_output, network
+from tests.attribution.numerical.lines import close, path
+from tests.attribution.numerical.modules import first_output, network
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductance
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import ConvergenceWarning
-from textcond.errors import ModelError
 from textcond.model.network import FromEmbedding
-
-
-def path(module: nn.Module, *values: float, baseline: list[float] | None = None) -> StraightPath:
-    start = None if baseline is None else torch.tensor(baseline, dtype=torch.float64)
-    end = torch.tensor(values, dtype=torch.float64)
-    return StraightPath(module, end, first_output, baseline=start)
-
-
-def close(found: Tensor, expected: list[float]) -> None:
-    torch.testing.assert_close(
-        found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-6
-    )
-
 
 # Dhamdhere et al. 2019, §4
 
@@ -78,19 +65,6 @@ def test_implementation_invariance() -> None:
 
 
 # A network of three linear layers with known answers
-
-
-@pytest.fixture
-def three_layers() -> nn.Sequential:
-    layers = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
-    with torch.no_grad():
-        for layer in (layers[0], layers[1], layers[3]):
-            layer.weight.fill_(1)
-        layers[0].weight.copy_(torch.eye(3))
-        layers[0].bias.zero_()
-        layers[1].bias.copy_(torch.tensor([-10.0, 1, 1, 1]))
-        layers[3].bias.copy_(torch.tensor([-1.0, 1]))
-    return layers.double().eval()
 
 
 def test_layers_of_the_toy_network(three_layers: nn.Sequential) -> None:
@@ -201,232 +175,6 @@ def test_the_limit_holds() -> None:
         result = line.integrated_gradients()
     assert result.evaluations <= 500
     assert 0 < result.error < float("inf")
-
-
-# What it refuses, and what it warns of
-
-
-def test_says_so_when_the_integral_does_not_settle() -> None:
-    module = network(lambda x: x.clone(), lambda y: (40 * y).sin())
-    line = StraightPath(
-        module, torch.ones(1, dtype=torch.float64), first_output, max_evaluations=30
-    )
-    with pytest.warns(ConvergenceWarning, match="still moves .* raise `max_evaluations`"):
-        result = line.conductance(module[0])
-    assert not result.converged
-
-
-def test_says_so_when_a_path_leads_around_the_layer() -> None:
-    class Skip(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = Layer(lambda x: 2 * x)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x + self.layer(x)
-
-    module = Skip().eval()
-    with pytest.warns(ConvergenceWarning, match="reached by paths around the layer"):
-        result = path(module, 1.0).conductance(module.layer)
-    close(result.values, [2.0])
-    assert result.delta == pytest.approx(-1.0)
-
-
-def test_refuses_training_mode_and_broken_weights(three_layers: nn.Sequential) -> None:
-    with torch.no_grad():
-        three_layers[3].bias[0] = float("inf")
-    with pytest.raises(ModelError, match="holds weights that are not finite"):
-        path(three_layers, 0, 1, 0)
-    three_layers.train()
-    with pytest.raises(ModelError, match=r"in training mode; call `module\.eval\(\)`"):
-        path(three_layers, 0, 1, 0)
-
-
-def test_refuses_what_has_no_gradient(three_layers: nn.Sequential) -> None:
-    words = torch.tensor([1, 2, 3])
-    with pytest.raises(ValueError, match=r"`input` has the type torch\.int64; give real numbers"):
-        StraightPath(three_layers, words, first_output)
-    with pytest.raises(ValueError, match="`input` holds numbers that are not finite"):
-        path(three_layers, float("nan"), 0, 0)
-    cut = network(lambda x: x.detach() * 2)
-    with pytest.raises(ValueError, match="it is constant, or the module detaches it"):
-        path(cut, 1.0).conductance(cut[0])
-
-
-def test_a_layer_that_the_score_does_not_use() -> None:
-    class Idle(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = Layer(lambda x: 2 * x)
-
-        def forward(self, x: Tensor) -> Tensor:
-            self.layer(x)
-            return x**2
-
-    module = Idle().eval()
-    with pytest.warns(ConvergenceWarning, match="paths around the layer"):
-        close(path(module, 1.0).conductance(module.layer).values, [0.0])
-    close(path(module, 1.0).neuron_conductance(module.layer, 0).values, [0.0])
-    close(path(module, 1.0).internal_influence(module.layer).values, [0.0])
-
-
-def test_refuses_what_does_not_fit(three_layers: nn.Sequential) -> None:
-    with pytest.raises(ValueError, match=r"`baseline` has shape \(2,\) but `input` has \(3,\)"):
-        path(three_layers, 0, 1, 0, baseline=[0, 1])
-    with pytest.raises(ValueError, match="`layer` did not run; it must be a part of `module`"):
-        path(three_layers, 0, 1, 0).conductance(nn.ReLU())
-    whole = StraightPath(three_layers, torch.ones(3, dtype=torch.float64), lambda out: out)
-    with pytest.raises(ValueError, match=r"`score` gave shape .* one number for each"):
-        whole.integrated_gradients()
-    shared = nn.ReLU()
-    twice = nn.Sequential(shared, nn.Linear(1, 1).double(), shared).eval()
-    with pytest.raises(ValueError, match="`layer` must run once in a forward pass"):
-        path(twice, 1.0).conductance(shared)
-
-
-def test_refuses_what_is_no_path(three_layers: nn.Sequential) -> None:
-    one = torch.ones(3, dtype=torch.float64)
-
-    def line(**options: Any) -> StraightPath:
-        return StraightPath(three_layers, one, first_output, **options)
-
-    for baseline in ([float("nan"), 0, 0], [0, float("inf"), 0]):
-        with pytest.raises(ValueError, match="`baseline` holds numbers that are not finite"):
-            path(three_layers, 0, 1, 0, baseline=baseline)
-    with pytest.raises(ValueError, match=r"`baseline` is torch\.float32 on cpu but `input` is"):
-        line(baseline=torch.zeros(3))
-    with pytest.raises(ValueError, match=r"on meta but `input` .* use `baseline\.to\(input\)`"):
-        line(baseline=torch.zeros(3, dtype=torch.float64, device="meta"))
-    with pytest.raises(ValueError, match=r"`input` has shape \(0, 3\) and holds no number"):
-        StraightPath(three_layers, one.new_empty(0, 3), first_output)
-    for size in (0, -3):
-        with pytest.raises(ValueError, match=f"`batch_size` is {size}; it must be at least 1"):
-            line(batch_size=size)
-    for tolerance in (0.0, float("nan"), -1e-8):
-        with pytest.raises(ValueError, match=r"`tolerance` is .* between 0 and 1"):
-            line(tolerance=tolerance)
-    with pytest.raises(ValueError, match="`max_evaluations` is 0; it must be at least 1"):
-        line(max_evaluations=0)
-    elsewhere = nn.Linear(3, 2, device="meta").eval()
-    with pytest.raises(ValueError, match="`input` is on cpu but the module is on meta; move one"):
-        StraightPath(elsewhere, torch.ones(3), first_output)
-
-
-# How it runs
-
-
-@pytest.mark.parametrize(("size", "above"), [(1, torch.relu), (40, torch.sin)])
-def test_no_batch_is_larger_than_asked(size: int, above: Any) -> None:
-    sizes: list[int] = []
-
-    def below(x: Tensor) -> Tensor:
-        sizes.append(len(x))
-        return 2 * x - 0.5
-
-    module = network(below, above)
-    line = StraightPath(module, torch.ones(2, dtype=torch.float64), first_output, batch_size=size)
-    for found in (line.conductance(module[0]), line.internal_influence(module[0])):
-        assert found.converged
-    assert max(sizes) == size
-
-
-def test_progress_is_told_and_can_be_stopped() -> None:
-    told: list[tuple[int, int]] = []
-
-    def watch(done: int, most: int) -> None:
-        told.append((done, most))
-        if done > 300:
-            raise KeyboardInterrupt
-
-    module = network(lambda x: x.clone(), lambda y: (40 * y).sin())
-    one = torch.ones(1, dtype=torch.float64)
-    line = StraightPath(module, one, first_output, watch=watch, max_evaluations=5_000)
-    with pytest.raises(KeyboardInterrupt):
-        line.conductance(module[0])
-    assert told == sorted(told)
-    assert told[-1][0] > 300
-    assert {most for _, most in told} == {5_000}
-    assert not module[0]._forward_hooks
-
-
-def test_no_graph_is_kept() -> None:
-    module = network(lambda x: x.clone(), lambda y: y.sin())
-    one = torch.ones(1, dtype=torch.float64, requires_grad=True)
-    for baseline in (None, torch.zeros_like(one).requires_grad_()):
-        line = StraightPath(module, one, first_output, baseline=baseline)
-        for found in (line.conductance(module[0]), line.integrated_gradients()):
-            assert not found.values.requires_grad
-            close(found.values, [0.8414709848])
-    assert one.grad is None
-
-
-@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
-def test_gradients_are_taken_where_they_are_switched_off(off: Any) -> None:
-    module = network(lambda x: x.clone(), lambda y: (y - 0.25).relu())
-    with off():
-        line = path(module, 1.0)
-        close(line.conductance(module[0]).values, [0.75])
-        close(line.neuron_conductance(module[0], 0).values, [0.75])
-        close(line.integrated_gradients().values, [0.75])
-
-
-def test_only_a_forward_derivative_that_is_missing_is_asked_for() -> None:
-    """What has neither a forward-mode nor a second derivative is named."""
-
-    class Once(torch.autograd.Function):
-        @staticmethod
-        def forward(context: Any, x: Tensor) -> Tensor:
-            context.save_for_backward(x)
-            return x**2
-
-        @staticmethod
-        @torch.autograd.function.once_differentiable
-        def backward(context: Any, gradient: Tensor) -> Any:
-            return 2 * context.saved_tensors[0] * gradient
-
-    module = network(Once.apply, torch.sin)
-    close(path(module, 1.0).internal_influence(module[0]).values, [0.9045242379])  # ∫ cos(α²)
-    close(path(module, 1.0).neuron_conductance(module[0], 0).values, [0.8414709848])
-    with pytest.raises(ModelError, match="neither a forward-mode nor a second derivative"):
-        path(module, 1.0).conductance(module[0])
-
-
-# Layers that are written into
-
-
-def test_the_score_is_the_untouched_module_s() -> None:
-    class Writes(nn.Module):
-        """The layer returns its input, which is used again after a write."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Identity()
-
-        def forward(self, x: Tensor) -> Tensor:
-            hidden = x * 1
-            given = self.layer(hidden)
-            given.add_(1)
-            return given + hidden
-
-    module = Writes().eval()
-    with pytest.raises(ModelError, match="module writes into that output and uses the input"):
-        path(module, 1.0).internal_influence(module.layer)
-
-
-def test_an_input_that_is_returned_is_not_what_leads_around_it() -> None:
-    class Around(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Dropout(0.5)
-
-        def forward(self, x: Tensor) -> Tensor:
-            hidden = 2 * x
-            return 3 * self.layer(hidden) + hidden
-
-    module = Around().eval()
-    close(path(module, 1.0).internal_influence(module.layer).values, [3.0])
-    with pytest.warns(ConvergenceWarning, match="paths around the layer"):
-        close(path(module, 1.0).conductance(module.layer).values, [6.0])
 
 
 # Exact cuts

@@ -31,6 +31,7 @@ from tests.attribution.numerical.modules import (
     draw,
     first_output,
     mlp,
+    probability,
     network,
 )
 from textcond.attribution.numerical.path import StraightPath

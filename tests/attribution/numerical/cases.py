@@ -31,8 +31,8 @@ from tests.attribution.numerical.modules import (
     draw,
     first_output,
     mlp,
-    probability,
     network,
+    probability,
 )
 from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import PathAttribution

@@ -49,6 +49,7 @@ def about(
 for command in (
     models.train,
     models.evaluate,
+    texts.predict,
     texts.explain,
     texts.filters,
     corpora.analyze,

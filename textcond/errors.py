@@ -9,7 +9,6 @@
     ├── ModelError          a trained model that is missing, damaged or not ours
     ├── TrainingError       a training run that cannot start or go on
     ├── AnalysisError       a corpus analysis that is missing, broken or of something else
-    │   └── NoRulesError    one without a rule
     ├── ClusterError        a cluster that is not there, or cannot do what is asked
     └── StudyError          a study that there is not, or whose parts are missing
 
@@ -52,10 +51,6 @@ class TrainingError(TextcondError):
 
 class AnalysisError(TextcondError):
     """A corpus analysis is missing, stopped, damaged, or of another model or corpus."""
-
-
-class NoRulesError(AnalysisError):
-    """No pattern is frequent and faithful enough."""
 
 
 class ClusterError(TextcondError):

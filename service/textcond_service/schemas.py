@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from textcond.model.building import VOCABULARY_SIZE
-from textcond.model.recipe import Recipe
+from textcond.model.recipe import STANDARD, Recipe
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 ID = r"^[0-9a-f]{32}$"
@@ -169,6 +169,24 @@ class TrainingRequest(Request):
         _RECIPE.balance, description="Whether every class has the same share of the loss."
     )
     seed: int = Field(_RECIPE.seed, ge=0, le=10**9)
+    dimensions: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Of the embedding; with others than 50 words start from random vectors.",
+    )
+    widths: list[Annotated[int, Field(ge=1, le=100)]] = Field(
+        [*STANDARD.widths], min_length=1, max_length=20, description="Of the filters, in words."
+    )
+    filters: int = Field(STANDARD.filters, ge=1, le=1_000, description="Filters of each width.")
+    hidden: int = Field(STANDARD.hidden, ge=1, le=1_000, description="Units of the dense layer.")
+
+    @field_validator("widths")
+    @classmethod
+    def _differ(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError("a width stands there twice; name each once")
+        return value
 
 
 class AnalysisRequest(Request):
@@ -200,10 +218,12 @@ class AnalysisRequest(Request):
 
 
 class Pairs(Request):
-    pairs: Annotated[str, Field(pattern=NAME)] = Field(
-        "rotten-tomatoes",
+    pairs: Annotated[str, Field(pattern=NAME)] | None = Field(
+        None,
         description="Where negators are found with what they negate: sst-negation, minimal-pairs, "
-        "a corpus, or an uploaded file with the columns negated and unnegated.",
+        "a corpus, or an uploaded file, of texts or with the columns negated and unnegated. By "
+        "default rotten-tomatoes, or the texts of the analysis for a model of other classes than "
+        "positive and negative.",
     )
     text: str = Field("", max_length=MOST_CHARACTERS)
     pattern: str = Field("", max_length=MOST_CHARACTERS)

@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.division import divide
 from textcond.analysis.extraction import extract_rules
-from textcond.analysis.labels import gold_of_analysis
-from textcond.analysis.negation import find_negation, negation_filters
+from textcond.analysis.negation import find_negation, negation_filters, own_pairs
 from textcond.analysis.rule_check import check_rules
 from textcond.analysis.run import Progress as AnalysisProgress
+from textcond.analysis.sides import gold_of_analysis
 from textcond.attribution.explanation import query_filters
+from textcond.attribution.quantity import corpus_target
 from textcond.corpora.loading import is_file, open_corpus
-from textcond.corpora.pairs import load_pairs
+from textcond.corpora.pairs import DEFAULT_PAIRS, load_pairs
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError, CorpusError, TextcondError, TrainingError
 from textcond.model import checkpoint
 from textcond.model.building import build_model
-from textcond.model.checkpoint import Model
-from textcond.model.recipe import Recipe
+from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.recipe import STANDARD, Recipe, Sizes
 from textcond.model.training import Progress as TrainingProgress
 from textcond.report.figures import division_figure, save_figure
 from textcond_service.database import Corpus, Database, Job, patiently
@@ -94,6 +96,12 @@ class Work:
                 data_dir=data_dir,
                 pretrain=pretrain,
                 vocabulary_size=request["vocabulary_size"],
+                sizes=Sizes(
+                    request.get("dimensions"),
+                    tuple(request.get("widths", STANDARD.widths)),
+                    request.get("filters", STANDARD.filters),
+                    request.get("hidden", STANDARD.hidden),
+                ),
                 shelf=self.storage.models,
                 resume=state.exists(),
                 titles=titles,
@@ -113,7 +121,7 @@ class Work:
             open_corpus(data, split, data_dir=data_dir),
             folder,
             data=f"{request['corpus']} {split}".strip(),
-            target=request["target"],
+            target=corpus_target(model, request["target"]),
             output=request["output"],
             watch=partial(_tell_analysis, tell),
         )
@@ -136,7 +144,7 @@ class Work:
     def _find_negation(self, job: Job, tell: Tell) -> str:
         request = job.request
         model, analysis = self._model(job), self._analysis(job)
-        found, held_out = self._pairs(request)
+        named, found, held_out = self._pairs(request, model, analysis)
         exemplar = (request["text"], request["pattern"]) if request["text"] else None
         negation = find_negation(
             model,
@@ -149,7 +157,7 @@ class Work:
             seed=request["seed"],
             watch=_counting(tell, "ablating"),
         )
-        self.storage.write_result(job.id, {"pairs": request["pairs"], **negation.to_dict()})
+        self.storage.write_result(job.id, {"pairs": named, **negation.to_dict()})
         return f"/v1/negations/{job.id}"
 
     def _extract_rules(self, job: Job, tell: Tell) -> str:
@@ -159,7 +167,7 @@ class Work:
             model,
             analysis,
             filters=self._filters(model, analysis, request),
-            gold=gold_of_analysis(analysis, self.settings.sst),
+            gold=gold_of_analysis(model, analysis, self.settings.sst),
             share=request["share"],
             support=request["support"],
             fidelity=request["fidelity"],
@@ -169,7 +177,7 @@ class Work:
         check = None
         if request["held_out"]:
             other = CorpusConductance.open(self.storage.analysis(request["held_out"]))
-            gold = gold_of_analysis(other, self.settings.sst)
+            gold = gold_of_analysis(model, other, self.settings.sst)
             check = check_rules(rules, model, other, gold=gold).to_dict()
         self.storage.write_result(job.id, {**rules.to_dict(), "held_out": check})
         return f"/v1/rules/{job.id}"
@@ -180,7 +188,8 @@ class Work:
         if request["filters"] == "all":
             return None
         if request["filters"] == "negation":
-            return negation_filters(model, analysis, self._pairs(request)[0], seed=request["seed"])
+            _, found, _ = self._pairs(request, model, analysis)
+            return negation_filters(model, analysis, found, seed=request["seed"])
         if request["filters"] == "exemplar":
             query = query_filters(
                 model,
@@ -197,9 +206,16 @@ class Work:
             return [match.filter for match in query.matches]
         return list(request["filters"])
 
-    def _pairs(self, request: dict[str, Any]) -> Any:
-        pairs, _ = self._data(request["pairs"], pairs=True)
-        return load_pairs(pairs, data_dir=self.settings.sst, seed=request["seed"])
+    def _pairs(
+        self, request: dict[str, Any], model: Model, analysis: CorpusConductance
+    ) -> tuple[str, Dataset, Dataset]:
+        """The name of the pairs, those to find filters with, and those to check them on."""
+        named, seed = request["pairs"], request["seed"]
+        if named is None and model.outputs != POLARITY_HEADS:
+            return analysis.manifest.data, *own_pairs(analysis, seed=seed)
+        named = named or DEFAULT_PAIRS
+        pairs, _ = self._data(named, pairs=True)
+        return named, *load_pairs(pairs, data_dir=self.settings.sst, seed=seed)
 
     def _model(self, job: Job) -> Model:
         return checkpoint.load(job.model, shelf=self.storage.models)

@@ -11,11 +11,11 @@ from datasets import Dataset
 
 import textcond
 from tests.conftest import random_model
-from textcond.analysis.causes import _draw, check_cause
+from textcond.analysis.causes import _draws, check_cause
 from textcond.analysis.contrast import NegationFilters, contrast, direction_of, of_side, respond
+from textcond.analysis.sides import sides_of
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.negation import load_minimal_pairs
-from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 
 
@@ -33,7 +33,7 @@ def test_the_evidence_is_the_conductance(
     sst: Model, pairs: Dataset, found: NegationFilters
 ) -> None:
     first = found.filters[0]
-    rows = of_side(sst, pairs, "positive")
+    rows = of_side(sst, found.quantity, pairs, "positive")
     changes = [
         textcond.conductance(sst, negated).by_filter[first.filter]
         - textcond.conductance(sst, alone).by_filter[first.filter]
@@ -53,19 +53,55 @@ def test_the_found_filters_are_the_fewest_with_half_of_the_score(found: Negation
 
 def test_directions(sst: Model) -> None:
     for target, expected in (("margin", -1), ("positive", -1), ("negative", 1)):
-        quantity = quantity_of(sst, target, "logit")
-        assert direction_of(sst, quantity, "positive") == expected
-        assert direction_of(sst, quantity, "negative") == -expected
+        sides = sides_of(sst, quantity_of(sst, target, "logit"))
+        assert direction_of(sides, "positive") == expected
+        assert direction_of(sides, "negative") == -expected
     for target, expected in (("positive:negative", -1), ("negative:positive", 1)):
-        assert direction_of(sst, quantity_of(sst, target, "probability"), "positive") == expected
+        sides = sides_of(sst, quantity_of(sst, target, "probability"))
+        assert direction_of(sides, "positive") == expected
     classes = random_model(0, classes=3)
-    with pytest.raises(AnalysisError, match="Use a sentiment model"):
-        direction_of(classes, quantity_of(classes, "a", "logit"), "positive")
+    for target in ("a", "a:rest", "a:c"):
+        sides = sides_of(classes, quantity_of(classes, target, "logit"))
+        assert direction_of(sides, "a") == -1
+        assert direction_of(sides, "c" if target == "a:c" else "not a") == 1
 
 
-def test_too_few_pairs(sst: Model, pairs: Dataset) -> None:
-    with pytest.raises(AnalysisError, match="There are 2 pairs whose positive words are negated"):
-        contrast(sst, pairs.select([0, 1, 2, 3]), "positive")
+@pytest.mark.parametrize(
+    ("rows", "count", "ranked"), [([0, 1, 2, 3], 2, 256), ([], 0, 0), (range(8), 4, 256)]
+)
+def test_too_few_pairs_find_none(
+    sst: Model, pairs: Dataset, rows: list[int], count: int, ranked: int
+) -> None:
+    found = contrast(sst, pairs.select(rows), "positive")
+    assert (found.found, found.pairs, len(found.filters)) == ((), count, ranked)
+    assert found.to_dict()["note"] == (
+        f"There are {count} pairs to find filters with whose positive words are negated, and it "
+        "takes 5."
+    )
+    assert all(row.score == 0 for row in found.filters)
+    check = check_cause(sst, found, pairs, np.ones(256, np.int64))
+    assert check.note == "No filter was found, so none is ablated."
+    assert check.effect is not None and check.effect > 1
+    assert (check.removed, check.drawn_removed, check.drawn_median, check.exceeded) == (
+        *(None, ()),
+        *(None, None),
+    )
+
+
+def test_a_negator_without_effect_is_a_result(sst: Model, pairs: Dataset) -> None:
+    rows = [row for row, kind in enumerate(pairs["kind"]) if kind == "negated positive"]
+    plain = pairs.select(rows).remove_columns("tokens")
+    plain = plain.add_column("tokens", plain["unnegated_tokens"][:])
+    found = contrast(sst, plain, "positive", resamples=99)
+    assert found.found == ()
+    assert found.note.startswith(
+        f"By {len(rows)} pairs whose positive words are negated, no filter"
+    )
+    check = check_cause(sst, found, plain, np.ones(256, np.int64))
+    assert (check.effect, check.removed, check.effect_without) == (0.0, None, None)
+    assert "does not move positive words the other way: the mean effect is +0.000" in check.note
+    apart = check_cause(sst, found, plain.select([]), np.ones(256, np.int64))
+    assert apart.note == "None of the held-out pairs negates positive words."
 
 
 def test_an_exemplar_gives_the_filters_of_its_pattern(sst: Model) -> None:
@@ -82,7 +118,7 @@ def test_ablation_is_a_network_without_these_filters(
     with torch.no_grad():
         network.hidden.weight[:, list(found.found)] = 0
     without = Model("without", network, sst.vocabulary)
-    rows = of_side(sst, pairs, "positive")
+    rows = of_side(sst, found.quantity, pairs, "positive")
 
     def effect(model: Model) -> float:
         moved = [
@@ -101,7 +137,6 @@ def test_ablation_is_a_network_without_these_filters(
 
 def test_the_draws_are_of_other_filters() -> None:
     polarity = np.array([1, 1, 1, 1, -1, -1, -1, 0])
-    drawn = {tuple(sorted(_draw(polarity, [0, 1, 4], np.random.default_rng(s)))) for s in range(50)}
-    assert drawn == {(2, 3, 5), (2, 3, 6)}
-    with pytest.raises(AnalysisError, match="There are 2 other filters of the polarity of 3 found"):
-        _draw(np.array([1, 1, 1, 1, 1]), [0, 1, 2], np.random.default_rng(0))
+    drawn = _draws(polarity, [0, 1, 4], 50, np.random.default_rng(0))
+    assert {tuple(sorted(one)) for one in drawn} == {(2, 3, 5), (2, 3, 6)}
+    assert _draws(np.array([1, 1, 1, 1, 1]), [0, 1, 2], 50, np.random.default_rng(0)) == []

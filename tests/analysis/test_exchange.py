@@ -15,14 +15,14 @@ import torch
 from datasets import Dataset
 
 from tests.conftest import random_model
-from textcond.analysis.contrast import SIDES, contrast, encode_rows
+from textcond.analysis.contrast import contrast, encode_rows
 from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.negation import Pair, load_minimal_pairs, pair_dataset
 from textcond.corpora.pairs import cut_pairs
-from textcond.model.checkpoint import Model
+from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 Draw = Callable[[np.random.Generator], tuple[list[str], list[str]]]
 PAIRS = 80
@@ -87,7 +87,7 @@ CASES = [
 def test_one_in_twenty_is_significant_where_nothing_is(
     draw: Draw, labelled: float, target: str, output: str, models: int
 ) -> None:
-    for negated in SIDES:
+    for negated in POLARITY_HEADS:
         shares, discoveries = [], 0
         for seed in range(models):
             pairs = null_pairs(np.random.default_rng(seed), draw, labelled)
@@ -126,7 +126,7 @@ def test_exchanged_pairs_find_no_filter_of_the_shipped_model(sst: Model, corpus:
     else:
         pairs = cut_pairs(load_corpus(corpus, "train")["tokens"])
     for seed in range(3):
-        for negated in SIDES:
+        for negated in POLARITY_HEADS:
             found = contrast(sst, exchanged(pairs, seed), negated, resamples=999)
             assert min(row.evidence["adjusted_p"] for row in found.filters) > 0.05
             assert found.found == ()
@@ -165,7 +165,7 @@ def bare_pairs() -> Dataset:
 
 def test_pairs_without_labels_find_the_filters_of_those_with(sst: Model) -> None:
     pairs, bare = load_minimal_pairs(), bare_pairs()
-    for negated in SIDES:
+    for negated in POLARITY_HEADS:
         with_labels = contrast(sst, pairs, negated, resamples=999).found
         without = contrast(sst, bare, negated, resamples=999)
         assert len({*with_labels} & {*without.found}) >= 0.75 * len({*with_labels, *without.found})

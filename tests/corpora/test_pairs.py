@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, strategies as st
 
+from textcond.corpora.files import Layout
 from textcond.corpora.negation import AUXILIARIES, NEGATORS, PAIR_FEATURES, load_minimal_pairs
 from textcond.corpora.pairs import LONGEST_CUT, cut_pairs, has_pairs, load_pairs, read_pairs
 from textcond.errors import CorpusError
@@ -89,6 +91,29 @@ def test_every_pair_is_read(tmp_path: Path, name: str, content: str) -> None:
     assert [tokens[-1] for tokens in pairs["unnegated_tokens"]] == ["a", "b", "c"]
 
 
+def test_each_kind_of_pair_is_halved(tmp_path: Path) -> None:
+    rows = [f"not good{n},good{n},positive" for n in range(9)]
+    rows += [f"not bad{n},bad{n},negative" for n in range(4)] + [
+        f"not so{n},so{n}," for n in range(5)
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["negated,unnegated,unnegated_polarity", *rows]))
+    for seed in range(5):
+        counts = [Counter(part["kind"]) for part in load_pairs(str(path), seed=seed)]
+        for kind, total in (("negated positive", 9), ("negated negative", 4), ("", 5)):
+            assert sorted(count[kind] for count in counts) == [total // 2, -(-total // 2)]
+
+
+def test_texts_of_ones_own_give_pairs(tmp_path: Path) -> None:
+    rows = [f"The room was not clean{n} at all., x{n % 3}" for n in range(6)]
+    (tmp_path / "a.csv").write_text("\n".join(["review, kind", *rows, "A fine stay, x0"]))
+    layout = Layout(text="review")
+    found, held_out = load_pairs(str(tmp_path / "a.csv"), layout=layout)
+    assert len(found) == len(held_out) == 3
+    assert wordings(found) | wordings(held_out) == {f"was not clean{n} at all" for n in range(6)}
+    assert {*found["kind"]} == {""}
+
+
 def test_a_pair_that_is_there_twice_is_one(tmp_path: Path) -> None:
     rows = ["not warm,warm", "never dull,dull"] * 5 + ["Not Warm,Warm"] * 5
     (tmp_path / "a.csv").write_text("\n".join(["negated,unnegated", *rows]))
@@ -100,9 +125,8 @@ def test_a_pair_that_is_there_twice_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "text,unnegated\na,b\n", r"a\.csv has no column 'negated'; give `negated` and"),
+        ("a.csv", "texts,unnegated\na,b\n", r"a\.csv has no column 'negated'; give `negated` and"),
         ("a.tsv", "negated\nnot a\n", r"a\.tsv has no column 'unnegated'; give `negated` and"),
-        ("a.jsonl", "", r"a\.jsonl has no column 'negated'; give `negated` and `unnegated`\."),
         ("a.csv", "negated,unnegated\n", r"a\.csv has no pairs; give at least 2\."),
         ("a.csv", "negated,unnegated\nnot a,a\n", r"a\.csv has one pair; give at least 2\."),
         (
@@ -133,13 +157,19 @@ def test_a_pair_that_is_there_twice_is_one(tmp_path: Path) -> None:
         (
             "a.csv",
             "negated,Negated,unnegated\nnot a,not a,a\n",
-            r"\(line 1: the columns 'negated' and 'Negated' are one name; rename one\); check",
+            r"line 1: the columns 'negated' and 'Negated' are one name; rename one",
         ),
-        ("a.csv", "", r"a\.csv cannot be read \(.*\); check the file"),
+        ("a.csv", "", r"a\.csv is empty; give at least one text\."),
+        ("a.csv", "words\nnot a\n", r"a\.csv has no column `text`, only words; name the column"),
         ("a.jsonl", '{"negated": "a"}\n[1]\n', r"a\.jsonl has lines that are no objects; give one"),
         ("a.jsonl", '{"negated": "a"}\n5\n', r"a\.jsonl has lines that are no objects; give one"),
-        ("a.jsonl", '{"negated"\n', r"a\.jsonl cannot be read \(.*\); check the file"),
-        ("a.txt", "not a\n", r"a\.txt holds no pairs; give a csv, tsv or jsonl file\."),
+        (
+            "a.jsonl",
+            '{"negated"\n',
+            r"a\.jsonl, line 1: not an object with `text` \(.*\); mend the",
+        ),
+        ("a.jsonl", "", r"a\.jsonl: no text has a negator; give other texts, or pairs of your own"),
+        ("a.txt", "a warm film\n", r"a\.txt: no text has a negator; give other texts, or pairs"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -156,7 +186,7 @@ def test_no_file(ending: str) -> None:
 
 def test_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"negated,unnegated\nno caf\xe9,caf\xe9\n")
-    with pytest.raises(CorpusError, match=r"a\.csv cannot be read \('utf-8' codec .*check the"):
+    with pytest.raises(CorpusError, match=r"a\.csv cannot be read \('utf-8' codec .*as UTF-8"):
         load_pairs(str(tmp_path / "a.csv"))
 
 
@@ -165,8 +195,8 @@ def test_unknown_pairs() -> None:
         load_pairs("yelp")
     assert str(caught.value) == (
         "`pairs` is 'yelp'; it can be sst-negation, minimal-pairs, sst, sst-phrases, "
-        "rotten-tomatoes, imdb, imdb-sentences, or a csv, tsv or jsonl file with the columns "
-        "negated and unnegated."
+        "rotten-tomatoes, imdb, imdb-sentences, a file of texts, or a csv, tsv or jsonl file "
+        "with the columns negated and unnegated."
     )
 
 

@@ -12,11 +12,12 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional
 
-from textcond.analysis.contrast import encode_rows, sense_of
+from textcond.analysis.contrast import encode_rows
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.division import POLARITY_NAMES, THRESHOLD, Polarity
 from textcond.analysis.ngrams import carriers, token_values
 from textcond.analysis.retrieval import Retrieved, retrieve
+from textcond.analysis.sides import sides_of_analysis
 from textcond.analysis.signs import SignCounts, signs_of
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.pieces import Head
@@ -53,6 +54,9 @@ class FilterCard:
     name: str
     """What most of its strongest n-grams are made of, and where they push."""
     polarity: Polarity
+    """Whether it usually raises the score (positive) or lowers it (negative)."""
+    towards: str
+    """The side of the score that it usually pushes to, such as negative; empty for a dead one."""
     purity: float | None
     """Share of its signs that agree with the polarity; None for a dead filter."""
     active: float
@@ -99,6 +103,7 @@ def make_cards(
     slots = _slots(model, analysis, filters)
     effects = _effects(model, analysis, filters)
     similar = _similar(analysis, filters)
+    sides = sides_of_analysis(model, analysis)
     cards = []
     for place, filter in enumerate(filters):
         values = analysis.values(filter)
@@ -115,6 +120,7 @@ def make_cards(
                 width=analysis.manifest.widths[filter],
                 name=_name(model, analysis, filter, found, direction),
                 polarity=polarity,
+                towards="" if polarity == "dead" else sides.names[direction * sides.sense < 0],
                 purity=signs.purity(0),
                 active=float(signs.products[0, 0] / len(values)),
                 mean=float(values.mean(dtype=np.float64)),
@@ -245,7 +251,7 @@ def _name(
     if not found:
         return "never pushes"
     sentences = analysis.sentences([one.row for one in found])
-    quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
+    sides = sides_of_analysis(model, analysis)
     shapes: Counter[tuple[str, ...]] = Counter()
     words: Counter[str] = Counter()
     for place, values, _, _ in token_values(model, analysis, sentences):
@@ -253,7 +259,7 @@ def _name(
         parts = direction * values[start:end, filter]
         ngram = [token.lower() for token in sentences[place].tokens[start:end]]
         kept = sorted(carriers(parts))
-        if model.softmax:
+        if not sides.are_polarity:
             shapes[tuple(ngram[at] for at in kept)] += 1
             continue
         kinds = _kinds(model, [ngram[at] for at in kept])
@@ -262,10 +268,8 @@ def _name(
     shape = shapes.most_common(1)[0][0]
     negator = words.most_common(1)[0][0] if words else ""
     shown = " + ".join(negator if kind == "negator" else kind for kind in shape) or "context"
-    if model.softmax:
-        return f"{shown} → {'higher' if direction > 0 else 'lower'} {quantity.target}"
-    towards = direction * sense_of(model, quantity)
-    return f"{shown} → {'positive' if towards > 0 else 'negative'}"
+    towards = direction * sides.sense
+    return f"{shown} → {sides.names[0 if towards > 0 else 1]}"
 
 
 def _kinds(model: Model, words: Sequence[str]) -> list[str]:

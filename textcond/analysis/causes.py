@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from textcond.analysis.contrast import NegationFilters, encode_rows, of_side
+from textcond.analysis.sides import Sides, sides_of
 from textcond.attribution.conductance import trace_rows
 from textcond.attribution.pieces import Head
-from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.quantity import Quantity
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
@@ -24,16 +25,20 @@ from textcond.model.checkpoint import Model
 
 @dataclass(frozen=True, slots=True)
 class CausalCheck:
-    """The network with all its filters, without the found ones, and without as many drawn ones."""
+    """The network with all its filters, without the found ones, and without as many drawn ones.
+
+    What there is nothing to measure with is None: without held-out pairs or found filters, or
+    where the negator has no effect that could be removed. `note` says which.
+    """
 
     filters: tuple[int, ...]
     pairs: int
     """Whose words of the negated side a negator takes that from."""
-    effect: float
+    effect: float | None
     """How far the negator moves the score in its direction, on average, in units of the score."""
-    effect_without: float
+    effect_without: float | None
     """The same without the filters."""
-    removed: float
+    removed: float | None
     """The share of the effect that is gone with the filters."""
     drawn_removed: tuple[float, ...]
     """The same for each draw of other filters."""
@@ -44,16 +49,20 @@ class CausalCheck:
     accuracy_without: float | None
     drawn_accuracy: float | None
     """The mean over the draws."""
-    unchanged: float
+    unchanged: float | None
     """Share of the texts without negator whose prediction stays when the filters are ablated."""
+    note: str = ""
+    """Why the share is not known; empty if it is."""
 
     @property
-    def drawn_median(self) -> float:
-        return float(np.median(self.drawn_removed))
+    def drawn_median(self) -> float | None:
+        return float(np.median(self.drawn_removed)) if self.drawn_removed else None
 
     @property
-    def exceeded(self) -> float:
+    def exceeded(self) -> float | None:
         """Share of the draws that remove as much or more."""
+        if not self.drawn_removed:
+            return None
         return float(np.mean(np.array(self.drawn_removed) >= self.removed))
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +74,7 @@ def check_cause(
     model: Model,
     found: NegationFilters,
     pairs: Dataset,
-    polarity: Int[np.ndarray, " filters"],
+    signs: Int[np.ndarray, " filters"],
     *,
     draws: int = 100,
     seed: int = 0,
@@ -73,61 +82,69 @@ def check_cause(
 ) -> CausalCheck:
     """Ablate the found filters together, on pairs that they were not found with.
 
-    `polarity` has the sign of each filter's mean conductance: each draw has as many filters of
+    `signs` has the sign of each filter's mean conductance: each draw has as many filters of
     either sign as the found ones have. A filter is ablated by an output of 0 (Dhamdhere et al.
-    2018, §5.1). Raises `AnalysisError` if there is no such pair or no found filter.
+    2018, §5.1).
     """
-    if not found.found:
-        raise AnalysisError("No filter was found, so none can be ablated; give more `pairs`.")
-    alike = of_side(model, pairs, found.negated)
-    if not len(alike):
-        raise AnalysisError(
-            f"None of the held-out pairs negates {found.negated} words; give more `pairs`."
-        )
     if draws < 1:
         raise AnalysisError(f"`draws` is {draws}; it must be at least 1.")
+    alike = of_side(model, found.quantity, pairs, found.negated)
     with_negator = _Pooled.of(model, alike["tokens"], found.quantity)
     without = _Pooled.of(model, alike["unnegated_tokens"], found.quantity)
-    plain = _Pooled.of(model, pairs["unnegated_tokens"], quantity_of(model, MARGIN))
-    labels = np.array(pairs["unnegated_label"])
+    plain = _Plain.of(model, found.quantity, pairs)
 
     def effect(ablated: Sequence[int]) -> float:
         moved = with_negator.scores(ablated) - without.scores(ablated)
         return found.direction * float(moved.mean())
 
-    def accuracy(ablated: Sequence[int]) -> float | None:
-        known = labels != NO_LABEL
-        right = (plain.scores(ablated) > 0) == (labels > 2)
-        return float(right[known].mean()) if known.any() else None
-
-    whole, left = effect(()), effect(found.found)
-    if whole <= 0:
-        raise AnalysisError(
-            f"In this model a negator does not move {found.negated} words the other way, so "
-            "there is no effect to remove."
-        )
-    generator = np.random.default_rng(seed)
+    whole = effect(()) if len(alike) else None
+    note = _nothing_to_remove(found, whole)
+    others: list[list[int]] = []
+    if not note:
+        others = _draws(signs, found.found, draws, np.random.default_rng(seed))
+        if not others:
+            note = (
+                "There are too few other filters of the found ones' signs to draw as many for "
+                "comparison."
+            )
+    if not found.found or whole is None:
+        return CausalCheck(
+            found.found, len(alike), whole, None, None, (), len(pairs), plain.accuracy(()), None,
+            None, None, note,
+        )  # fmt: skip
+    left = effect(found.found)
     removed, accuracies = [], []
-    for draw in range(draws):
-        others = _draw(polarity, found.found, generator)
-        removed.append(1 - effect(others) / whole)
-        accuracies.append(accuracy(others))
-        watch(draw + 1, draws)
+    for draw, some in enumerate(others, start=1):
+        removed.append(1 - effect(some) / whole)
+        accuracies.append(plain.accuracy(some))
+        watch(draw, draws)
     known = [value for value in accuracies if value is not None]
-    same = (plain.scores(()) > 0) == (plain.scores(found.found) > 0)
     return CausalCheck(
         filters=found.found,
         pairs=len(alike),
         effect=whole,
         effect_without=left,
-        removed=1 - left / whole,
+        removed=1 - left / whole if whole > 0 else None,
         drawn_removed=tuple(removed),
         unnegated=len(pairs),
-        accuracy=accuracy(()),
-        accuracy_without=accuracy(found.found),
+        accuracy=plain.accuracy(()),
+        accuracy_without=plain.accuracy(found.found),
         drawn_accuracy=float(np.mean(known)) if known else None,
-        unchanged=float(same.mean()),
+        unchanged=plain.unchanged(found.found),
+        note=note,
     )
+
+
+def _nothing_to_remove(found: NegationFilters, effect: float | None) -> str:
+    """Why ablating has nothing to measure; empty if it has."""
+    if effect is None:
+        return f"None of the held-out pairs negates {found.negated} words."
+    if effect <= 0:
+        return (
+            f"In this model a negator does not move {found.negated} words the other way: the mean "
+            f"effect is {effect + 0.0:+.3f}, so there is none to remove."
+        )
+    return "" if found.found else "No filter was found, so none is ablated."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,30 +160,68 @@ class _Pooled:
         rows = encode_rows(model, texts)
         head = Head.of(model.network, torch.float64)
         batches = trace_rows(model.network, rows, quantity, dtype=torch.float64, batch_size=256)
-        strengths = torch.cat([trace.windows.strengths for _, trace in batches])
+        none = torch.zeros(0, model.network.shape.filters, dtype=torch.float64)
+        strengths = torch.cat([none, *(trace.windows.strengths for _, trace in batches)])
         return cls(head, quantity, functional.relu(strengths + head.filter_bias))
 
     @torch.no_grad()
-    def scores(self, ablated: Sequence[int]) -> Float[np.ndarray, " texts"]:
+    def logits(self, ablated: Sequence[int]) -> Float[Tensor, "texts classes"]:
         outputs = self.outputs.clone()
         outputs[:, list(ablated)] = 0
-        scores: Float[np.ndarray, " texts"]
-        scores = self.quantity.score(self.head.logits(self.head.units(outputs))).numpy()
+        return self.head.logits(self.head.units(outputs))
+
+    def scores(self, ablated: Sequence[int]) -> Float[np.ndarray, " texts"]:
+        scores: Float[np.ndarray, " texts"] = self.quantity.score(self.logits(ablated)).numpy()
         return scores
 
 
-def _draw(
-    polarity: Int[np.ndarray, " filters"], found: Sequence[int], generator: np.random.Generator
-) -> list[int]:
-    """As many other filters of each polarity."""
-    wanted, drawn = polarity[list(found)], []
-    for sign in np.unique(wanted):
-        others = np.setdiff1d(np.flatnonzero(polarity == sign), found)
-        count = int((wanted == sign).sum())
-        if len(others) < count:
-            raise AnalysisError(
-                f"There are {len(others)} other filters of the polarity of {count} found ones; "
-                "draw from an analysis of more sentences."
-            )
-        drawn += generator.choice(others, count, replace=False).tolist()
-    return drawn
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """The words without their negator: what the network calls them, and what they are."""
+
+    pooled: _Pooled
+    sides: Sides
+    labels: Int[np.ndarray, " texts"]
+
+    @classmethod
+    def of(cls, model: Model, quantity: Quantity, pairs: Dataset) -> _Plain:
+        sides = sides_of(model, quantity)
+        labels = np.array(pairs["unnegated_label"], np.int64)
+        labels = labels if sides.are_polarity else np.full(len(pairs), NO_LABEL)
+        return cls(_Pooled.of(model, pairs["unnegated_tokens"], quantity), sides, labels)
+
+    def _called(self, ablated: Sequence[int]) -> Bool[np.ndarray, " texts"]:
+        return self.sides.calls_first(self.pooled.logits(ablated).numpy())
+
+    def accuracy(self, ablated: Sequence[int]) -> float | None:
+        known = self.labels != NO_LABEL
+        right = self._called(ablated) == (self.labels > 2)
+        return float(right[known].mean()) if known.any() else None
+
+    def unchanged(self, ablated: Sequence[int]) -> float:
+        return float((self._called(()) == self._called(ablated)).mean())
+
+
+def _draws(
+    signs: Int[np.ndarray, " filters"],
+    found: Sequence[int],
+    count: int,
+    generator: np.random.Generator,
+) -> list[list[int]]:
+    """As many other filters of each sign as the found ones, again and again; empty where there
+    are too few."""
+    wanted = signs[list(found)]
+    others = {
+        int(sign): np.setdiff1d(np.flatnonzero(signs == sign), found) for sign in np.unique(wanted)
+    }
+    needed = {sign: int((wanted == sign).sum()) for sign in others}
+    if any(len(others[sign]) < needed[sign] for sign in others):
+        return []
+    return [
+        [
+            filter
+            for sign, some in others.items()
+            for filter in generator.choice(some, needed[sign], replace=False).tolist()
+        ]
+        for _ in range(count)
+    ]

@@ -18,10 +18,12 @@ from datasets import Dataset
 from jaxtyping import Bool, Float
 from scipy.stats import false_discovery_control
 
+from textcond.analysis.sides import Sides, sides_of
 from textcond.analysis.sign_flips import sign_flip_p_values
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.inputs import check_ready
+from textcond.attribution.prediction import logits_of_ids
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.attribution.ranking import first_of
 from textcond.corpora.columns import NO_LABEL
@@ -29,13 +31,12 @@ from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 from textcond.text.vocabulary import UNKNOWN_ID
 
-Side = Literal["positive", "negative"]
-SIDES: tuple[Side, Side] = ("positive", "negative")
 SIGNIFICANT = 0.05
 """Of the corrected p-value."""
 FOUND_SHARE = 0.5
 """The found filters are the fewest that make this share of the score of all that qualify."""
 LEAST_PAIRS = 5
+"""With fewer no filter is taken for found: p-values of so few are never low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,31 @@ class NegationFilter:
 class NegationFilters:
     """All filters, those that handle the negation of one side first."""
 
-    negated: Side
-    """What is negated: "not good" negates what is positive."""
+    negated: str
+    """The side of the score that is negated: "not good" negates what is positive."""
     direction: int
     """Where the negation moves the score: +1 up, -1 down."""
     quantity: Quantity
     filters: tuple[NegationFilter, ...]
     found: tuple[int, ...]
     """The fewest filters that make half of the score of all."""
+    pairs: int | None = None
+    """That they were looked for with; None for an exemplar."""
+
+    @property
+    def note(self) -> str:
+        """Why no filter was found; empty if one was."""
+        if self.found:
+            return ""
+        if self.pairs is not None and self.pairs < LEAST_PAIRS:
+            return (
+                f"There are {self.pairs} pairs to find filters with whose {self.negated} words are "
+                f"negated, and it takes {LEAST_PAIRS}."
+            )
+        return (
+            f"By {self.pairs:,} pairs whose {self.negated} words are negated, no filter answers to "
+            "a negator together with what it negates."
+        )
 
     def to_dict(self, *, top: int = 0) -> dict[str, Any]:
         """The machine form; `top` filters of it, all of them with 0."""
@@ -68,6 +86,8 @@ class NegationFilters:
             "negated": self.negated,
             "direction": self.direction,
             "found": list(self.found),
+            "pairs": self.pairs,
+            "note": self.note,
             "filters": [
                 {
                     "filter": row.filter,
@@ -83,7 +103,7 @@ class NegationFilters:
 def contrast(
     model: Model,
     pairs: Dataset,
-    negated: Side,
+    negated: str,
     *,
     target: str = MARGIN,
     output: str = "logit",
@@ -92,9 +112,10 @@ def contrast(
 ) -> NegationFilters:
     """Find the negation filters by many pairs with the columns of `negation.PAIR_FEATURES`.
 
-    The pairs are those whose words alone are `negated` and whose negator takes that away: by
-    their labels, or, where they have none, those that the model itself takes for `negated`
-    without the negator. In the direction of the negation:
+    `negated` is one of the two sides of the score (`sides.Sides`). The pairs are those whose words
+    alone are of this side and whose negator takes that away: by their labels, or, where they have
+    none or the sides are not positive and negative, those that the model itself takes for
+    `negated` without the negator. In the direction of the negation:
 
     - `change`: the mean of a filter's conductance with the negator less that without;
     - `p_value`: how probable so great a sum of changes is under the null hypothesis that the two
@@ -118,21 +139,20 @@ def contrast(
     distribution need not have a mean of 0, so a filter can be significant without a positive
     change; it does not qualify.
 
-    Raises `AnalysisError` for fewer than five pairs, and what `conductance` does about the model
-    and the quantity.
+    With fewer than `LEAST_PAIRS` pairs no filter qualifies, and without any there is no evidence.
+    Raises what `conductance` does about the model and the quantity.
     """
     quantity = quantity_of(model, target, output)
     check_ready(model)
-    direction = direction_of(model, quantity, negated)
-    chosen = _chosen(model, pairs, negated, "unnegated_tokens")
-    if chosen.sum() < LEAST_PAIRS:
-        raise AnalysisError(
-            f"There are {chosen.sum()} pairs whose {negated} words are negated; give at least "
-            f"{LEAST_PAIRS} in `pairs`."
-        )
-    times_chosen = chosen.astype(np.int64) + _chosen(model, pairs, negated, "tokens")
+    sides = sides_of(model, quantity)
+    direction = direction_of(sides, negated)
+    chosen = _chosen(model, sides, pairs, negated, "unnegated_tokens")
+    count = int(chosen.sum())
+    if not count:
+        return NegationFilters(negated, direction, quantity, (), (), 0)
+    times_chosen = chosen.astype(np.int64) + _chosen(model, sides, pairs, negated, "tokens")
     tested = np.flatnonzero(times_chosen)
-    negator, others = (direction * side for side in _sides(model, pairs.select(tested), quantity))
+    negator, others = (direction * side for side in _given(model, pairs.select(tested), quantity))
     whole = negator + others
     changes = whole - direction * unnegated(model, pairs.select(tested), quantity)
     p_values = sign_flip_p_values(
@@ -141,7 +161,7 @@ def contrast(
     negator, others, whole, changes = (
         values[chosen[tested]] for values in (negator, others, whole, changes)
     )
-    plain = direction * unnegated(model, _plain(model, pairs, negated), quantity)
+    plain = direction * unnegated(model, _plain(model, sides, pairs, negated), quantity)
     change = changes.mean(axis=0)
     amount = whole.clip(0).mean(axis=0)
     both = (negator > 0) & (others > 0)
@@ -149,6 +169,7 @@ def contrast(
     selective = _ratio(amount, amount + (plain.clip(0).mean(axis=0) if len(plain) else 0.0))
     adjusted = false_discovery_control(p_values)
     qualifies = (change > 0) & (adjusted <= SIGNIFICANT) & (joint > 0.5) & (selective > 0.5)
+    qualifies &= count >= LEAST_PAIRS
     scores = np.where(qualifies, change * joint * selective, 0.0)
     evidence = {
         "change": change,
@@ -158,7 +179,7 @@ def contrast(
         "selective": selective,
         "conductance": whole.mean(axis=0),
     }
-    return _ranked(model, negated, direction, quantity, scores, evidence, ties=change)
+    return _ranked(model, negated, direction, quantity, scores, evidence, ties=change, pairs=count)
 
 
 def respond(query: PatternQuery) -> NegationFilters:
@@ -182,37 +203,21 @@ def respond(query: PatternQuery) -> NegationFilters:
             f"No filter responds to {' '.join(query.pattern)!r} in that text; give another "
             "`text` or `pattern`."
         )
-    negated = next(
-        side for side in SIDES if direction_of(model, result.quantity, side) == direction
-    )
+    sides = sides_of(model, result.quantity)
+    negated = next(side for side in sides.names if direction_of(sides, side) == direction)
     evidence = {"pattern_conductance": given, "share": shares}
     return _ranked(model, negated, direction, result.quantity, scores, evidence, ties=scores)
 
 
-def direction_of(model: Model, quantity: Quantity, negated: Side) -> int:
-    """Where the negation of one side moves the score: +1 up, -1 down; raises what `sense_of`
-    does."""
-    sense = sense_of(model, quantity)
-    return -sense if negated == "positive" else sense
+def direction_of(sides: Sides, negated: str) -> int:
+    """Where the negation of one side moves the score: +1 up, -1 down."""
+    return -sides.sense if negated == sides.names[0] else sides.sense
 
 
-def sense_of(model: Model, quantity: Quantity) -> int:
-    """+1 if the score rises with what is positive, -1 if it falls: that of the negative head.
-
-    Raises `AnalysisError` for a model that is not about positive and negative.
-    """
-    if model.outputs != SIDES:
-        raise AnalysisError(
-            f"This is about positive and negative; the model has {', '.join(model.outputs)}. Use "
-            "a sentiment model."
-        )
-    positive, negative = quantity.weights
-    return 1 if positive > negative else -1
-
-
-def of_side(model: Model, pairs: Dataset, negated: Side) -> Dataset:
+def of_side(model: Model, quantity: Quantity, pairs: Dataset, negated: str) -> Dataset:
     """The pairs whose words alone are of this side and whose negator takes that away."""
-    return pairs.select(np.flatnonzero(_chosen(model, pairs, negated, "unnegated_tokens")))
+    chosen = _chosen(model, sides_of(model, quantity), pairs, negated, "unnegated_tokens")
+    return pairs.select(np.flatnonzero(chosen))
 
 
 def unnegated(
@@ -231,7 +236,11 @@ def encode_rows(model: Model, texts: Sequence[Sequence[str]]) -> list[list[int]]
 
 
 def _chosen(
-    model: Model, pairs: Dataset, negated: Side, alone: Literal["tokens", "unnegated_tokens"]
+    model: Model,
+    sides: Sides,
+    pairs: Dataset,
+    negated: str,
+    alone: Literal["tokens", "unnegated_tokens"],
 ) -> Bool[np.ndarray, " pairs"]:
     """Which pairs have words alone of this side and a negator that takes that away.
 
@@ -239,34 +248,32 @@ def _chosen(
     """
     kinds = np.array(pairs["kind"], dtype=np.str_)
     chosen: Bool[np.ndarray, " pairs"] = kinds == f"negated {negated}"
-    unlabelled = np.flatnonzero(kinds == "")
-    chosen[unlabelled] = _has_side(model, pairs.select(unlabelled)[alone], negated)
+    unlabelled = np.flatnonzero((kinds == "") | (not sides.are_polarity))
+    chosen[unlabelled] = _has_side(model, sides, pairs.select(unlabelled)[alone], negated)
     return chosen
 
 
-def _plain(model: Model, pairs: Dataset, negated: Side) -> Dataset:
+def _plain(model: Model, sides: Sides, pairs: Dataset, negated: str) -> Dataset:
     """The pairs whose words without the negator push as the negation of `negated` does."""
-    other = SIDES[1 - SIDES.index(negated)]
+    other = sides.names[1 - sides.names.index(negated)]
     labels = np.array(pairs["unnegated_label"])
     wanted = labels > 2 if other == "positive" else (labels < 2) & (labels != NO_LABEL)
-    unlabelled = np.flatnonzero(labels == NO_LABEL)
-    wanted[unlabelled] = _has_side(model, pairs.select(unlabelled)["unnegated_tokens"], other)
+    unlabelled = np.flatnonzero((labels == NO_LABEL) | (not sides.are_polarity))
+    alone = pairs.select(unlabelled)["unnegated_tokens"]
+    wanted[unlabelled] = _has_side(model, sides, alone, other)
     return pairs.select(np.flatnonzero(wanted))
 
 
 def _has_side(
-    model: Model, texts: Sequence[Sequence[str]], side: Side
+    model: Model, sides: Sides, texts: Sequence[Sequence[str]], side: str
 ) -> Bool[np.ndarray, " texts"]:
     """Which texts the model itself takes for this side."""
     if not len(texts):
         return np.zeros(0, bool)
-    rows = encode_rows(model, texts)
-    margins = conductance_of_ids(model.network, rows, quantity_of(model)).scores.numpy()
-    wanted: Bool[np.ndarray, " texts"] = margins > 0 if side == "positive" else margins < 0
-    return wanted
+    return sides.calls(logits_of_ids(model.network, encode_rows(model, texts)).numpy(), side)
 
 
-def _sides(
+def _given(
     model: Model, pairs: Dataset, quantity: Quantity
 ) -> tuple[Float[np.ndarray, "pairs filters"], Float[np.ndarray, "pairs filters"]]:
     """What the negator's words and what the other words give each filter."""
@@ -304,13 +311,14 @@ def _ratio(
 
 def _ranked(
     model: Model,
-    negated: Side,
+    negated: str,
     direction: int,
     quantity: Quantity,
     scores: Float[np.ndarray, " filters"],
     evidence: Mapping[str, Float[np.ndarray, " filters"]],
     *,
     ties: Float[np.ndarray, " filters"],
+    pairs: int | None = None,
 ) -> NegationFilters:
     order = np.lexsort((-ties, -scores))
     total = np.cumsum(scores[order])
@@ -329,4 +337,5 @@ def _ranked(
             for filter in order
         ),
         found=tuple(int(filter) for filter in order[:enough]),
+        pairs=pairs,
     )

@@ -34,6 +34,7 @@ from textcond.analysis.shards import (
     LABELS,
     Runner,
     conductance_column,
+    has_column,
     one_by_one,
     read_shard,
     shard_path,
@@ -42,6 +43,7 @@ from textcond.analysis.shards import (
 )
 from textcond.attribution.inputs import check_ready
 from textcond.attribution.quantity import MARGIN, quantity_of
+from textcond.corpora.columns import CLASS
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 
@@ -59,6 +61,8 @@ class Sentence:
     negative: int
     score: float
     baseline_score: float
+    class_name: str = ""
+    """Of a corpus of classes; empty otherwise, and where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,13 @@ class CorpusConductance:
         values: np.ndarray = self._read([name])[name].to_numpy()
         return values
 
+    def classes(self) -> list[str]:
+        """The class of every sentence; an empty string where it has none."""
+        if not self._has_classes:
+            return [""] * len(self)
+        names: list[str] = self._read([CLASS])[CLASS].to_pylist()
+        return names
+
     def values(self, filter: int) -> Float[np.ndarray, " sentences"]:
         """The conductance of one filter for every sentence; nothing else is read."""
         return self.column(conductance_column(filter))
@@ -206,13 +217,15 @@ class CorpusConductance:
         """Some sentences, or all; only the shards that they are in are read."""
         wanted = range(len(self)) if rows is None else [int(row) for row in rows]
         columns = ["text", "tokens", *LABELS, "score", "baseline_score"]
+        columns += [CLASS] * self._has_classes
         found: dict[int, Sentence] = {}
         for number in sorted({row // shards.SHARD_ROWS for row in wanted}):
             inside = [row for row in wanted if row // shards.SHARD_ROWS == number]
             table = read_shard(shard_path(self.folder, number), columns=columns)
             table = table.take([row % shards.SHARD_ROWS for row in inside])
             for row, values in zip(inside, table.to_pylist(), strict=True):
-                found[row] = Sentence(row, **{**values, "tokens": tuple(values["tokens"])})
+                tokens, name = tuple(values.pop("tokens")), values.pop(CLASS, "")
+                found[row] = Sentence(row, tokens=tokens, class_name=name, **values)
         return [found[row] for row in wanted]
 
     def ngram(self, sentence: Sentence, filter: int, start: int) -> tuple[str, ...]:
@@ -228,6 +241,7 @@ class CorpusConductance:
             "model_hash": manifest.model_hash,
             "target": manifest.target,
             "output": manifest.output,
+            "poles": list(manifest.poles),
             "data": manifest.data,
             "corpus": manifest.corpus,
             "sentences": manifest.sentences,
@@ -242,6 +256,10 @@ class CorpusConductance:
                 f"({self.manifest.model_hash}), not with {model.name!r} ({model.hash}); take "
                 "that one, or analyze again."
             )
+
+    @property
+    def _has_classes(self) -> bool:
+        return has_column(shard_path(self.folder, 0), CLASS)
 
     @property
     def _shards(self) -> int:

@@ -10,20 +10,23 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
 
-from textcond.analysis.contrast import encode_rows, sense_of
+from textcond.analysis.contrast import encode_rows
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.mining import candidates, find_negators
 from textcond.analysis.ngrams import NGrams, collect_ngrams
 from textcond.analysis.patterns import Index, Match, Pattern
 from textcond.analysis.rule_check import measure_rules, precision_of
 from textcond.analysis.rules import Rule, RuleSet
+from textcond.analysis.sides import Sides, sides_of, sides_of_analysis
 from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.gold import Gold
-from textcond.errors import AnalysisError, NoRulesError
+from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 
 EXAMPLES = 3
+NEAREST = 10
+"""Patterns that are shown where none is a rule."""
 MOST_SENTENCES = 10_000
 """Whose n-grams are held, some 50 KB each."""
 NEGATOR_SHARE = 0.05
@@ -67,14 +70,17 @@ def extract_rules(
     Chvátal 1979).
 
     Of a corpus of more than `MOST_SENTENCES`, as many are read, drawn by `seed`; the rules found
-    are then measured on all of it, but for the coverage. Raises `NoRulesError` if no rule is
-    left, and what `collect_ngrams` does.
+    are then measured on all of it, but for the coverage. That there is no rule is a result too: its
+    `note` says why, and `nearest` has what came nearest. Raises what `collect_ngrams` does.
     """
     if support < 1:
         raise AnalysisError(f"`support` is {support}; it must be at least 1.")
     if not 0 <= fidelity <= 1:
         raise AnalysisError(f"`fidelity` is {fidelity}; it must be from 0 to 1.")
     wanted = range(analysis.filters) if filters is None else filters
+    if not wanted:
+        note = "No negation filter was found, so there are no n-grams to extract rules from."
+        return RuleSet((), (), 0.0, analysis.summary(), note=note)
     rows = analysis.draw(MOST_SENTENCES, np.random.default_rng(seed))
     found = collect_ngrams(model, analysis, wanted, share=share, rows=rows, watch=watch)
     alone = _scores_alone(model, analysis, found)
@@ -92,31 +98,48 @@ def extract_rules(
         and one.fidelity >= fidelity
     ]
     chosen = _cover(fit, found, negators, support)
-    if not chosen:
-        raise NoRulesError(
-            f"No pattern has a fidelity of {fidelity} in {support} sentences; lower one of them, "
-            "or analyze more text."
-        )
-    total = found.total
+    sides = sides_of_analysis(model, analysis)
+
+    def named(some: Sequence[_Measured]) -> tuple[Rule, ...]:
+        return tuple(_rule(one, found, sides, gold, negators) for one in some)
+
     rules = RuleSet(
-        rules=tuple(_rule(one, found, total, gold, negators) for one in chosen),
+        rules=named(chosen),
         negators=tuple(sorted(negators)),
         bias=0.0,
         source=analysis.summary(),
     )
+    if not chosen:
+        with_negator = " with a negator" if only_negators else ""
+        note = (
+            f"No pattern{with_negator} has a fidelity of {fidelity:g} in {support} sentences; "
+            "lower one of the two, or analyze more text."
+        )
+        return replace(rules, nearest=named(_nearest(measured, support, fidelity)), note=note)
     if len(rows) < len(analysis):
         rules = measure_rules(rules, model, analysis, gold=gold)
-    return _with_bias(rules, found.texts, found.positive)
+    return _with_bias(rules, found.texts, found.called_first)
+
+
+def _nearest(measured: Sequence[_Measured], support: int, fidelity: float) -> list[_Measured]:
+    """The patterns that lack least of the support or of the fidelity that a rule needs."""
+
+    def lacks(one: _Measured) -> tuple[float, int]:
+        sentences = len({match.row for match in one.matches})
+        reached = min(sentences / support, 1) * (min(one.fidelity / fidelity, 1) if fidelity else 1)
+        return -reached, -sentences
+
+    return sorted((one for one in measured if one.matches), key=lacks)[:NEAREST]
 
 
 def _scores_alone(model: Model, analysis: CorpusConductance, found: NGrams) -> dict[str, float]:
-    """How far each word of a skeleton moves the score towards positive if it is the whole text."""
+    """How far each word of a skeleton, as the whole text, moves the score to its first side."""
     words = sorted({word for ngram in found.ngrams for _, word in ngram.skeleton})
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
     result = conductance_of_ids(
         model.network, encode_rows(model, [[word] for word in words]), quantity
     )
-    moved = sense_of(model, quantity) * (result.scores - result.baseline_score)
+    moved = sides_of(model, quantity).sense * (result.scores - result.baseline_score)
     return dict(zip(words, moved.tolist(), strict=True))
 
 
@@ -182,7 +205,7 @@ def _cost(pattern: Pattern, negators: set[str]) -> int:
 def _rule(
     one: _Measured,
     found: NGrams,
-    total: float,
+    sides: Sides,
     gold: Gold | None,
     negators: set[str],
 ) -> Rule:
@@ -200,13 +223,14 @@ def _rule(
     return Rule(
         pattern=one.pattern,
         sign=one.sign,
+        towards=sides.names[0 if one.sign > 0 else 1],
         weight=float(one.given.mean()),
         support=len(one.matches),
         sentences=len(rows),
         fidelity=one.fidelity,
         precision=precision,
         neutral=neutral,
-        coverage=sum(by_filter.values()) / total,
+        coverage=sum(by_filter.values()) / found.total,
         negator=has_negator(one.pattern, negators),
         filters=tuple(sorted(by_filter, key=lambda number: -by_filter[number])),
         examples=tuple(found.sentences[row] for row in rows[:EXAMPLES]),
@@ -214,13 +238,13 @@ def _rule(
 
 
 def _with_bias(
-    rules: RuleSet, texts: Sequence[Sequence[str]], positive: Bool[np.ndarray, " texts"]
+    rules: RuleSet, texts: Sequence[Sequence[str]], called_first: Bool[np.ndarray, " texts"]
 ) -> RuleSet:
     """The same rules with the bias that divides the network's predictions best."""
     scores = rules.scores(texts)
-    if positive.all() or not positive.any() or not scores.any():
+    if called_first.all() or not called_first.any() or not scores.any():
         return rules
-    fitted = LogisticRegression(C=1e6).fit(scores[:, None], positive)
+    fitted = LogisticRegression(C=1e6).fit(scores[:, None], called_first)
     slope = float(fitted.coef_[0, 0])
     bias = float(fitted.intercept_[0]) / slope if slope > 0 else 0.0
     return replace(rules, bias=bias)

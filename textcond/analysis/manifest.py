@@ -30,6 +30,8 @@ class Manifest:
     data: str
     """What the user calls the corpus."""
     versions: dict[str, str]
+    poles: tuple[str, str] = ("positive", "negative")
+    """What the score speaks for when it rises and when it falls."""
     sentences: int | None = None
     corpus: str | None = None
     """A sha256 over the rows."""
@@ -47,6 +49,7 @@ def manifest_of(model: Model, quantity: Quantity, data: str) -> Manifest:
         output=quantity.output,
         data=data,
         versions={name: version(name) for name in ("textcond", "torch", "pyarrow")},
+        poles=quantity.poles,
     )
 
 
@@ -57,7 +60,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         content = json.loads(path.read_text())
         if content["format"] != _FORMAT:
             raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
-        return Manifest(**{**content, "widths": tuple(content["widths"])})
+        pairs = {name: tuple(content[name]) for name in ("widths", "poles") if name in content}
+        return Manifest(**{**content, **pairs})
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError) as error:

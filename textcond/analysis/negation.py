@@ -11,10 +11,12 @@ from datasets import Dataset
 from jaxtyping import Int
 
 from textcond.analysis.causes import CausalCheck, check_cause
-from textcond.analysis.contrast import SIDES, NegationFilters, contrast, respond
+from textcond.analysis.contrast import NegationFilters, contrast, respond
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.retrieval import Retrieval, retrieve
+from textcond.analysis.sides import sides_of_analysis
 from textcond.attribution.explanation import query_filters
+from textcond.corpora.pairs import find_pairs, halve
 from textcond.model.checkpoint import Model
 
 
@@ -24,14 +26,15 @@ class SideOfNegation:
 
     filters: NegationFilters
     causes: CausalCheck
-    retrieval: Retrieval
+    retrieval: Retrieval | None
+    """None where no filter was found."""
 
     def to_dict(self, *, top: int = 0) -> dict[str, Any]:
         """The machine form; `top` of the ranked filters, all of them with 0."""
         return {
             **self.filters.to_dict(top=top),
             "causes": self.causes.to_dict(),
-            "retrieval": self.retrieval.to_dict(),
+            "retrieval": self.retrieval and self.retrieval.to_dict(),
         }
 
 
@@ -66,40 +69,55 @@ def find_negation(
     sentences of the analysis where they fire.
 
     With an `exemplar`, a text and a pattern in it, the filters are found by that instead. The
-    score is the analysis's own. `watch` is told how many draws of the causal check are done.
-    Raises `AnalysisError` if the analysis is of another model, and what `contrast`, `check_cause`
-    and `retrieve` do.
+    score is the analysis's own, and there is a result for each of its sides. That no filter was
+    found, or that a negator has no effect in this model, is a result too: `filters.note` and
+    `causes.note` say so. `watch` is told how many draws of the causal check are done.
+    Raises `AnalysisError` if the analysis is of another model, and what `contrast` does.
     """
     analysis.check_model(model)
     target, output = analysis.manifest.target, analysis.manifest.output
     if exemplar is not None:
         found = [respond(query_filters(model, *exemplar, target=target, output=output))]
     else:
-        found = [
-            contrast(model, pairs, side, target=target, output=output, seed=seed) for side in SIDES
-        ]
-    polarity = mean_signs(analysis)
+        found = _found(model, analysis, pairs, seed)
+    signs = mean_signs(analysis)
     sides = []
     for place, filters in enumerate(found):
 
         def step(done: int, total: int, place: int = place) -> None:
             watch(place * total + done, len(found) * total)
 
-        causes = check_cause(model, filters, held_out, polarity, draws=draws, seed=seed, watch=step)
-        retrieval = retrieve(analysis, filters.found, filters.direction, top=top)
+        causes = check_cause(model, filters, held_out, signs, draws=draws, seed=seed, watch=step)
+        retrieval = None
+        if filters.found:
+            retrieval = retrieve(analysis, filters.found, filters.direction, top=top)
         sides.append(SideOfNegation(filters, causes, retrieval))
     return Negation(analysis, tuple(sides))
+
+
+def own_pairs(analysis: CorpusConductance, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Pairs cut out of the sentences of an analysis, in two halves; none without a negator."""
+    tokens = (one.tokens for block in analysis.sentence_blocks() for one in block)
+    return halve(find_pairs(tokens), seed=seed)
 
 
 def negation_filters(
     model: Model, analysis: CorpusConductance, pairs: Dataset, *, seed: int = 0
 ) -> list[int]:
     """Every filter that qualifies by `contrast`, for either side and the analysis's score."""
-    target, output = analysis.manifest.target, analysis.manifest.output
-    sides = [
-        contrast(model, pairs, side, target=target, output=output, seed=seed) for side in SIDES
-    ]
+    sides = _found(model, analysis, pairs, seed)
     return sorted({row.filter for side in sides for row in side.filters if row.score})
+
+
+def _found(
+    model: Model, analysis: CorpusConductance, pairs: Dataset, seed: int
+) -> list[NegationFilters]:
+    """For each side of the analysis's score."""
+    target, output = analysis.manifest.target, analysis.manifest.output
+    return [
+        contrast(model, pairs, side, target=target, output=output, seed=seed)
+        for side in sides_of_analysis(model, analysis).names
+    ]
 
 
 def mean_signs(analysis: CorpusConductance) -> Int[np.ndarray, " filters"]:

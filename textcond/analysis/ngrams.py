@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from textcond.analysis.contrast import encode_rows, sense_of
+from textcond.analysis.contrast import encode_rows
 from textcond.analysis.corpus import CorpusConductance, Sentence
 from textcond.analysis.patterns import Match
+from textcond.analysis.sides import sides_of_analysis
 from textcond.attribution.conductance import trace_rows
 from textcond.attribution.quantity import quantity_of
 from textcond.errors import AnalysisError
@@ -59,7 +60,8 @@ class NGram:
 class NGrams:
     """The n-grams of high conductance of a corpus, and what every token gives the score.
 
-    All amounts are turned so that above zero is towards positive, whichever score was analyzed.
+    All amounts are turned so that above zero is towards the first side of the score, which is
+    positive for a sentiment model, whichever of its scores was analyzed.
     """
 
     sentences: list[str]
@@ -70,8 +72,8 @@ class NGrams:
     """The tokens of each sentence, in lower case."""
     by_token: list[list[float]]
     """The conductance of each token of each sentence, all filters together."""
-    positive: Bool[np.ndarray, " texts"]
-    """What the network calls each sentence."""
+    called_first: Bool[np.ndarray, " texts"]
+    """Whether the network calls each sentence the first side."""
     ngrams: list[NGram]
     threshold: float
     """Of the absolute conductance, in units of the score."""
@@ -135,13 +137,13 @@ def collect_ngrams(
     sentences = analysis.sentences(read.tolist())
     texts = [[token.lower() for token in sentence.tokens] for sentence in sentences]
     by_token: list[list[float]] = [[] for _ in texts]
-    positive = np.zeros(len(texts), bool)
-    sense = sense_of(model, quantity_of(model, analysis.manifest.target, analysis.manifest.output))
+    called_first = np.zeros(len(texts), bool)
+    sides = sides_of_analysis(model, analysis)
     ngrams = []
     for row, given, starts, logits in token_values(model, analysis, sentences, watch=watch):
-        values = sense * given
+        values = sides.sense * given
         by_token[row] = values.sum(axis=1).tolist()
-        positive[row] = logits[0] > logits[1]
+        called_first[row] = sides.calls_first(logits[None])[0]
         totals = values.sum(axis=0)
         for filter in columns:
             total = float(totals[filter])
@@ -154,7 +156,7 @@ def collect_ngrams(
                 ngrams.append(NGram(row, filter, start, total, words, kept))
     ngrams.sort(key=lambda ngram: (ngram.row, ngram.filter))
     written = [sentence.text for sentence in sentences]
-    return NGrams(written, read, texts, by_token, positive, ngrams, threshold, share)
+    return NGrams(written, read, texts, by_token, called_first, ngrams, threshold, share)
 
 
 class TokenValues(NamedTuple):

@@ -41,8 +41,10 @@ class Retrieval:
     sentences: tuple[Retrieved, ...]
 
     @property
-    def precision(self) -> float:
-        """Share of the sentences with a negator or diminisher in the n-gram."""
+    def precision(self) -> float | None:
+        """Share of the sentences with a negator or diminisher in the n-gram; None without any."""
+        if not self.sentences:
+            return None
         return float(np.mean([bool(sentence.shifters) for sentence in self.sentences]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def retrieve(
 ) -> Retrieval:
     """The sentences whose conductance through the filters pushes most in a direction.
 
-    At most `top`, and none without any. Raises `AnalysisError` if there is none.
+    At most `top`; none if no sentence pushes that way. Raises `AnalysisError` without a filter.
     """
     if top < 1:
         raise AnalysisError(f"`top` is {top}; it must be at least 1.")
@@ -69,8 +71,6 @@ def retrieve(
         best = np.where(values > strongest, filter, best)
         strongest = np.maximum(values, strongest)
     rows = [int(row) for row in np.argsort(-amounts, kind="stable")[:top] if amounts[row] > 0]
-    if not rows:
-        raise AnalysisError("No sentence of the analysis pushes that way through the filters.")
     starts = {filter: analysis.starts(filter) for filter in {int(best[row]) for row in rows}}
     found = []
     for sentence in analysis.sentences(rows):

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from textcond.analysis.contrast import sense_of
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.ngrams import token_values
 from textcond.analysis.patterns import Index, Match
 from textcond.analysis.rules import RuleSet
-from textcond.attribution.quantity import quantity_of
+from textcond.analysis.sides import sides_of_analysis
 from textcond.corpora.gold import Gold
 from textcond.model.checkpoint import Model
 
@@ -30,7 +29,7 @@ class CurvePoint:
     agreement: float
     """Share of the texts that they and the network call the same."""
     accuracy: float | None
-    """On the texts labelled positive or negative; None without any."""
+    """On the texts whose label is of one of the two sides; None without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class RuleCheck:
     fidelity: float | None
     """Share of the matches whose conductance has the rule's sign; None without a match."""
     precision: float | None
-    """Share of the matches labelled positive or negative whose label has the rule's sign."""
+    """Share of the matches whose label is of one of the two sides, that is of the rule's."""
     neutral: float | None
-    """Share of the labelled matches that are neither."""
+    """Share of the labelled matches that are of neither side."""
     network_accuracy: float | None
     """Of the network itself on the labelled texts."""
     curve: tuple[CurvePoint, ...]
@@ -65,7 +64,7 @@ class Met(NamedTuple):
 
     row: int
     given: float
-    """The conductance of its words towards positive, all filters together."""
+    """The conductance of its words towards the first side, all filters together."""
     label: int | None
     """The gold label of its span: +1, -1, 0 for neither, or None."""
 
@@ -79,22 +78,22 @@ def check_rules(
     model.
     """
     network = np.zeros(len(analysis), bool)
+    sides, _ = sides_of_analysis(model, analysis).of_labels(analysis)
     called = {count: np.zeros(len(analysis), bool) for count in _counts(len(rules.rules))}
     right, labels = [], []
     for block in _blocks(rules, model, analysis, gold):
         part = slice(block.first, block.first + len(block.index.texts))
-        network[part] = block.positive
-        for count, positive in called.items():
-            positive[part] = rules.scores(block.index, most=count) > 0
+        network[part] = block.called_first
+        for count, first in called.items():
+            first[part] = rules.scores(block.index, most=count) > 0
         for rule, matches in zip(rules.rules, block.matches, strict=True):
             for match in matches:
                 right.append(rule.sign * match.given > 0)
                 labels.append(None if match.label is None else rule.sign * match.label)
-    wanted = analysis.column("positive")
-    labelled = wanted + analysis.column("negative") == 1
+    labelled = sides != 0
 
-    def share(positive: np.ndarray) -> float | None:
-        return float((positive == (wanted == 1))[labelled].mean()) if labelled.any() else None
+    def share(first: np.ndarray) -> float | None:
+        return float((first == (sides > 0))[labelled].mean()) if labelled.any() else None
 
     precision, neutral = precision_of(1, labels)
     return RuleCheck(
@@ -106,8 +105,8 @@ def check_rules(
         neutral=neutral,
         network_accuracy=share(network),
         curve=tuple(
-            CurvePoint(count, float((positive == network).mean()), share(positive))
-            for count, positive in called.items()
+            CurvePoint(count, float((first == network).mean()), share(first))
+            for count, first in called.items()
         ),
     )
 
@@ -147,7 +146,7 @@ def measure_rules(
 
 
 def precision_of(sign: int, labels: Iterable[int | None]) -> tuple[float | None, float | None]:
-    """The share of the polar labels that have the sign, and of the labels that are neither."""
+    """The share with this sign of the labels of either side; the share of labels of neither."""
     known = [label for label in labels if label is not None]
     polar = [label for label in known if label]
     precision = float(np.mean([label == sign for label in polar])) if polar else None
@@ -161,8 +160,8 @@ class _Block:
     first: int
     """Its first row."""
     index: Index
-    positive: Bool[np.ndarray, " sentences"]
-    """What the network calls each sentence."""
+    called_first: Bool[np.ndarray, " sentences"]
+    """Whether the network calls each sentence the first side."""
     matches: list[list[Met]]
     """Of each rule."""
 
@@ -170,15 +169,15 @@ class _Block:
 def _blocks(
     rules: RuleSet, model: Model, analysis: CorpusConductance, gold: Gold | None
 ) -> Iterator[_Block]:
-    sense = sense_of(model, quantity_of(model, analysis.manifest.target, analysis.manifest.output))
+    sides = sides_of_analysis(model, analysis)
     for sentences in analysis.sentence_blocks():
         first = sentences[0].row
         index = Index(sentence.tokens for sentence in sentences)
         by_token: dict[int, np.ndarray] = {}
-        positive = np.zeros(len(sentences), bool)
+        called_first = np.zeros(len(sentences), bool)
         for row, values, _, logits in token_values(model, analysis, sentences):
-            by_token[row] = sense * values.sum(axis=1)
-            positive[row] = logits[0] > logits[1]
+            by_token[row] = sides.sense * values.sum(axis=1)
+            called_first[row] = sides.calls_first(logits[None])[0]
 
         def met(match: Match, first: int = first, by_token: Any = by_token) -> Met:
             given = sum(float(by_token[match.row][place]) for place in match.places)
@@ -186,7 +185,7 @@ def _blocks(
             return Met(first + match.row, given, label)
 
         found = [[met(match) for match in index.find(rule.pattern)] for rule in rules.rules]
-        yield _Block(first, index, positive, found)
+        yield _Block(first, index, called_first, found)
 
 
 def _counts(total: int) -> list[int]:

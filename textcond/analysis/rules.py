@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from textcond.analysis.patterns import Index, Match, Pattern
+from textcond.model.checkpoint import POLARITY_HEADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,13 @@ class Rule:
 
     pattern: Pattern
     sign: int
-    """+1 towards positive, -1 towards negative, whichever score was analyzed."""
+    """+1 towards the first side of the score, -1 towards the second. Of a sentiment model they are
+    positive and negative, whichever score was analyzed."""
+    towards: str
+    """The name of that side."""
     weight: float
-    """The mean conductance of its matches' words towards positive, all filters together, in units
-    of the score."""
+    """The mean conductance of its matches' words towards the first side, all filters together, in
+    units of the score."""
     support: int
     """Matches in the corpus."""
     sentences: int
@@ -32,9 +36,9 @@ class Rule:
     fidelity: float
     """Share of the matches whose conductance has the rule's sign."""
     precision: float | None
-    """Share of the matches labelled positive or negative whose label has the rule's sign."""
+    """Share of the matches whose label is of one of the two sides, that is of the rule's."""
     neutral: float | None
-    """Share of the labelled matches that are neither; None, as above, without labels."""
+    """Share of the labelled matches that are of neither; None, as above, without labels."""
     coverage: float
     """Share of the conductance of all strong n-grams that its matches stand in."""
     negator: bool
@@ -45,7 +49,7 @@ class Rule:
 
     @property
     def name(self) -> str:
-        return f"{self.pattern} → {'positive' if self.sign > 0 else 'negative'}"
+        return f"{self.pattern} → {self.towards}"
 
     def to_dict(self) -> dict[str, Any]:
         """The machine form."""
@@ -54,6 +58,7 @@ class Rule:
             "words": [sorted(words) for words in self.pattern.words],
             "gaps": [list(gap) for gap in self.pattern.gaps],
             "sign": self.sign,
+            "towards": self.towards,
             "weight": self.weight,
             "support": self.support,
             "sentences": self.sentences,
@@ -69,6 +74,7 @@ class Rule:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Rule:
         """The inverse of `to_dict`."""
+        fields = {"towards": "positive" if fields["sign"] > 0 else "negative", **fields}
         others = {name: fields[name] for name in cls.__slots__ if name != "pattern"}
         words = tuple(frozenset(some) for some in fields["words"])
         gaps = tuple((least, most) for least, most in fields["gaps"])
@@ -87,6 +93,10 @@ class RuleSet:
     """The score of a text without a match."""
     source: dict[str, Any]
     """The analysis that they come from."""
+    nearest: tuple[Rule, ...] = ()
+    """Where there is no rule: the patterns that came nearest to one, the best first."""
+    note: str = ""
+    """Why there is no rule; empty if there is one."""
 
     def scores(
         self, texts: Iterable[Sequence[str]] | Index, *, most: int | None = None
@@ -103,9 +113,9 @@ class RuleSet:
         return scores
 
     def predict(self, texts: Iterable[Sequence[str]]) -> Bool[np.ndarray, " texts"]:
-        """Whether each text, given as tokens, is positive, by the rules alone."""
-        positive: Bool[np.ndarray, " texts"] = self.scores(texts) > 0
-        return positive
+        """Whether each text, given as tokens, is of the first side, by the rules alone."""
+        is_first: Bool[np.ndarray, " texts"] = self.scores(texts) > 0
+        return is_first
 
     def to_dict(self) -> dict[str, Any]:
         """The machine form."""
@@ -114,17 +124,21 @@ class RuleSet:
             "negators": list(self.negators),
             "bias": self.bias,
             "rules": [rule.to_dict() for rule in self.rules],
+            "nearest": [rule.to_dict() for rule in self.nearest],
+            "note": self.note,
         }
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> RuleSet:
         """The inverse of `to_dict`."""
-        own = ("negators", "bias", "rules", "held_out")
+        own = ("negators", "bias", "rules", "nearest", "note", "held_out")
         return cls(
             rules=tuple(Rule.from_dict(rule) for rule in fields["rules"]),
             negators=tuple(fields["negators"]),
             bias=fields["bias"],
             source={name: value for name, value in fields.items() if name not in own},
+            nearest=tuple(Rule.from_dict(rule) for rule in fields.get("nearest", ())),
+            note=fields.get("note", ""),
         )
 
     def to_csv(self) -> str:
@@ -142,11 +156,14 @@ class RuleSet:
         return text.getvalue()
 
     def to_spacy(self) -> str:
-        """Patterns for spaCy's SpanRuler, as JSONL: the sign as label, the rule's number as id."""
+        """Patterns for spaCy's SpanRuler, as JSONL: the side as label, the rule's number as id.
+
+        The sides of a sentiment model are POSITIVE and NEGATIVE; classes keep their names.
+        """
         lines = [
             json.dumps(
                 {
-                    "label": "POSITIVE" if rule.sign > 0 else "NEGATIVE",
+                    "label": _LABELS.get(rule.towards, rule.towards),
                     "pattern": rule.pattern.to_spacy(),
                     "id": str(number),
                 },
@@ -154,7 +171,10 @@ class RuleSet:
             )
             for number, rule in enumerate(self.rules)
         ]
-        return "\n".join(lines) + "\n"
+        return "".join(f"{line}\n" for line in lines)
+
+
+_LABELS = {name: name.upper() for name in POLARITY_HEADS}
 
 
 def claim(rules: Sequence[Rule], index: Index) -> list[list[tuple[int, Match]]]:

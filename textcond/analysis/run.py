@@ -6,17 +6,17 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, IterableDataset
+from datasets import ClassLabel, Dataset, IterableDataset
 
 from textcond.analysis import shards
 from textcond.analysis.shards import LABELS, Computed, Rows, Shard, digest_of, shard_path
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.columns import CLASS, NO_LABEL
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 
@@ -92,6 +92,7 @@ class Run:
 
 def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
     """As many rows as a shard has, as columns, with labels and what tokens there are."""
+    feature = (dataset.features or {}).get(CLASS)
     seen = 0
     for rows in dataset.with_format(None).iter(shards.SHARD_ROWS):
         if "text" not in rows:
@@ -104,4 +105,12 @@ def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
                 raise AnalysisError(f"Row {place} has {text!r:.60} as its text; give a string.")
         labels = {name: rows.get(name) or [NO_LABEL] * len(texts) for name in LABELS}
         seen += len(texts)
-        yield {"text": list(texts), "tokens": rows.get("tokens"), **labels}
+        classes = {CLASS: _class_names(rows[CLASS], feature)} if CLASS in rows else {}
+        yield {"text": list(texts), "tokens": rows.get("tokens"), **labels, **classes}
+
+
+def _class_names(classes: Sequence[int | str | None], feature: Any) -> list[str]:
+    """The name of each row's class; empty where it has none."""
+    if not isinstance(feature, ClassLabel):
+        return [str(name or "") for name in classes]
+    return ["" if place == NO_LABEL else feature.int2str(place) for place in classes]

@@ -14,6 +14,7 @@ import torch
 
 from textcond.attribution.conductance import FilterConductance, conductance_of_ids
 from textcond.attribution.quantity import Quantity
+from textcond.corpora.columns import CLASS
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
@@ -22,7 +23,8 @@ from textcond.text.vocabulary import UNKNOWN_ID
 SHARD_ROWS = 1_024
 LABELS = ("label", "positive", "negative")
 Rows = dict[str, Any]
-"""The columns of a corpus: text, `LABELS`, and tokens, None where there are none."""
+"""The columns of a corpus: text, `LABELS`, tokens, None where there are none, and the name of the
+class, where there are classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def content_of(shard: Shard, tokens: Sequence[Sequence[str]], result: FilterCond
         "text": pa.array(rows["text"], pa.string()),
         "tokens": pa.array(tokens, pa.list_(pa.string())),
         **{name: pa.array(rows[name], pa.int8()) for name in LABELS},
+        **({CLASS: pa.array(rows[CLASS], pa.string())} if CLASS in rows else {}),
         "score": result.scores.numpy(),
         "baseline_score": np.full(len(shard), result.baseline_score),
         **{
@@ -110,11 +113,22 @@ def read_shard(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:  # cut short; changed inside
-        reason = " ".join(str(error).split())
-        raise AnalysisError(
-            f"{path} cannot be read ({reason}); delete it and give its `textcond analyze` command "
-            "again."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> AnalysisError:
+    reason = " ".join(str(error).split())
+    return AnalysisError(
+        f"{path} cannot be read ({reason}); delete it and give its `textcond analyze` command again."
+    )
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Whether the shard has a column of this name; raises `AnalysisError` if it is damaged."""
+    try:
+        return name in pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def digest_of(path: Path) -> str | None:

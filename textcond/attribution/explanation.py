@@ -47,6 +47,11 @@ class Explanation:
         return self._predicted.prediction
 
     @property
+    def warning(self) -> str:
+        """Why the answer should not be trusted; empty if there is no such reason."""
+        return self._predicted.warning
+
+    @property
     def _predicted(self) -> Prediction:
         return Prediction(self.model, self.text, self.conductance.tokens, self.conductance.logits)
 
@@ -61,6 +66,8 @@ class Explanation:
             **_heading(self),
             "heads": self.heads,
             "prediction": self.prediction,
+            "unknown_words": self._predicted.unknown_words,
+            "warning": self.warning,
             "score": self.conductance.score,
             "baseline_score": self.conductance.baseline_score,
             "delta": self.conductance.delta,

@@ -1,9 +1,11 @@
 """The quantity of interest: the one score that is explained.
 
 A target names an output (`positive`, `negative`, or a class), the `margin` between the two
-heads, or one class against another (`date:string`): the comparative quantity of interest of
-Leino et al. 2018, §IV-B. It is read as a logit or as a probability; a difference of
-probabilities is the probability of the first less that of the second.
+heads, one class against another (`date:string`), which is the comparative quantity of interest of
+Leino et al. 2018, §IV-B, or one class against all others together (`date:rest`). It is read as a
+logit or as a probability. A difference of probabilities is the probability of the first less that
+of the second. Against the rest, the mean of the other logits is subtracted, or the sum of the other
+probabilities.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 Output = Literal["logit", "probability"]
 MARGIN = "margin"
+REST = "rest"
+"""In `date:rest`, all other classes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ class Quantity:
     """One for each output of the network, for instance (1, -1) for the margin."""
     softmax: bool
     """Whether a probability is one of a softmax over the outputs or a sigmoid."""
+    poles: tuple[str, str] = ("higher", "lower")
+    """What the score speaks for when it rises and when it falls: `("positive", "negative")` for
+    the margin, `("date", "not date")` for a class."""
 
     def score(self, logits: Float[Tensor, "*batch outputs"]) -> Float[Tensor, "*batch"]:
         """The quantity's value."""
@@ -67,16 +74,30 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
     names = model.outputs
     sides = _sides(target, names)
     if target == MARGIN and names == POLARITY_HEADS:
-        sides = ("positive", "negative")
+        sides = POLARITY_HEADS
     if sides is None:
         margin = f"{MARGIN}, " if names == POLARITY_HEADS else ""
         raise QuantityError(
-            f"`target` is {target!r}; this model has {margin}{', '.join(names)}, "
-            f"or one against another, for instance {names[0]}:{names[-1]}."
+            f"`target` is {target!r}; this model has {margin}{', '.join(names)}, one against "
+            f"another, for instance {names[0]}:{names[-1]}, or one against the rest, "
+            f"{names[0]}:{REST}."
         )
     plus, minus = sides
-    weights = tuple(float(name == plus) - float(name == minus) for name in names)
-    return Quantity(target, reading, weights, model.softmax)
+    weights = [float(name == plus) - float(name == minus) for name in names]
+    if minus == REST and REST not in names:
+        others = -1.0 if reading == "probability" else -1.0 / (len(names) - 1)
+        weights = [1.0 if name == plus else others for name in names]
+    return Quantity(target, reading, (*weights,), model.softmax, _poles(sides, names))
+
+
+def corpus_target(model: Model, target: str) -> str:
+    """The target of a whole corpus: it needs one score for all texts.
+
+    The margin of a classifier over classes is between other classes in each text. In its place
+    stands the first class against the rest.
+    """
+    is_known = model.outputs == POLARITY_HEADS or MARGIN in model.outputs
+    return target if target != MARGIN or is_known else f"{model.outputs[0]}:{REST}"
 
 
 def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:
@@ -85,4 +106,14 @@ def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:
         return target, ""
     places = [place for place, character in enumerate(target) if character == ":"]
     pairs = [(target[:place], target[place + 1 :]) for place in places]
-    return next(((a, b) for a, b in pairs if a != b and a in names and b in names), None)
+    known = {*names, REST}
+    return next(((a, b) for a, b in pairs if a != b and a in names and b in known), None)
+
+
+def _poles(sides: tuple[str, str], names: Sequence[str]) -> tuple[str, str]:
+    plus, minus = sides
+    if minus in names:
+        return plus, minus
+    if names == POLARITY_HEADS:
+        return plus, POLARITY_HEADS[1 - POLARITY_HEADS.index(plus)]
+    return plus, f"not {plus}"

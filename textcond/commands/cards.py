@@ -11,13 +11,14 @@ from textcond.commands.common import (
     AnalysisFolder,
     AsJson,
     DataDir,
-    ModelName,
+    ModelOfAnalysis,
     Pairs,
     Seed,
     check_place,
     console,
-    named_pairs,
+    model_of,
     note_labels,
+    pairs_of,
     show,
 )
 
@@ -27,18 +28,17 @@ def card(
     folder: Annotated[
         Path, typer.Option("--analysis", help="A folder that `textcond analyze` wrote.")
     ],
-    model: ModelName = "sst",
+    model: ModelOfAnalysis = None,
     top: Annotated[int, typer.Option(min=1, help="How many sentences to show.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """What one filter does: its words, its sentences, its effect."""
     from textcond.analysis.cards import make_cards
     from textcond.analysis.corpus import CorpusConductance
-    from textcond.model.checkpoint import load
     from textcond.report.analyses import card_view
 
     analysis = CorpusConductance.open(folder)
-    (made,) = make_cards(load(model), analysis, [filter], top=top)
+    (made,) = make_cards(model_of(analysis, model), analysis, [filter], top=top)
     answer = {"analysis": analysis.summary(), **made.to_dict()}
     show(as_json, answer, lambda: card_view(made))
 
@@ -53,15 +53,13 @@ def report(
     held_out: Annotated[
         Path | None, typer.Option(help="Another analysis, to check the rules on.")
     ] = None,
-    model: ModelName = "sst",
+    model: ModelOfAnalysis = None,
     seed: Seed = 0,
 ) -> None:
     """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
     from textcond.analysis.corpus import CorpusConductance
-    from textcond.analysis.labels import gold_of_analysis
-    from textcond.corpora.pairs import load_pairs
+    from textcond.analysis.sides import gold_of_analysis
     from textcond.disk import write_whole
-    from textcond.model.checkpoint import load
     from textcond.report.page import render, study
     from textcond.report.progress import staged_progress
 
@@ -70,10 +68,12 @@ def report(
     check_place(place)
     other = None if held_out is None else CorpusConductance.open(held_out)
     note_labels(analysis, data_dir)
-    loaded = load(model)
+    loaded = model_of(analysis, model)
     if other is not None:
         other.check_model(loaded)
-    found, apart = load_pairs(named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
+    _, found, apart = pairs_of(pairs, loaded, analysis, data_dir, seed)
+    labels = gold_of_analysis(loaded, analysis, data_dir)
+    checked = None if other is None else (other, gold_of_analysis(loaded, other, data_dir))
     with staged_progress(console(stderr=True)) as watch:
         page = render(
             study(
@@ -81,8 +81,8 @@ def report(
                 analysis,
                 found,
                 apart,
-                gold=gold_of_analysis(analysis, data_dir),
-                held_out=None if other is None else (other, gold_of_analysis(other, data_dir)),
+                gold=labels,
+                held_out=checked,
                 seed=seed,
                 watch=watch,
             )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textcond.errors import AnalysisError, CorpusError, TextError
+from textcond.errors import AnalysisError, CorpusError, ModelError, TextError
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from rich.console import Console
 
     from textcond.analysis.corpus import CorpusConductance
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from textcond.model.checkpoint import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
+ModelOfAnalysis = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="The model of the analysis, where it is not found by its name: its folder."
+    ),
+]
 Target = Annotated[
     str,
     typer.Option(
@@ -41,9 +48,10 @@ AnalysisFolder = Annotated[
 Pairs = Annotated[
     str | None,
     typer.Option(
-        help="Pairs to find negation filters with: sst-negation, minimal-pairs, a corpus of texts "
-        "with negators, or a file with the columns negated and unnegated; else sst-negation "
-        "with --data-dir and rotten-tomatoes without."
+        help="Where pairs to find negation filters with come from: sst-negation, minimal-pairs, a "
+        "corpus or a file of texts with negators, or a file with the columns negated and "
+        "unnegated. By default sst-negation with --data-dir and rotten-tomatoes without; for a "
+        "model of other classes than positive and negative, the texts of the analysis."
     ),
 ]
 TextColumn = Annotated[str, typer.Option(help="The column of texts, where the corpus is a file.")]
@@ -161,6 +169,24 @@ def choose_part(
     return None
 
 
+def model_of(analysis: CorpusConductance, name: str | None) -> Model:
+    """The model that an analysis is of: the one that it names, unless another place is given."""
+    from textcond.model.checkpoint import load
+
+    if name is not None:
+        return load(name)
+    manifest = analysis.manifest
+    try:
+        model = load(manifest.model)
+    except ModelError as error:
+        raise ModelError(
+            f"{analysis.folder} was computed with the model {manifest.model!r}, which cannot be "
+            f"loaded by this name; give its folder by `--model`. ({error})"
+        ) from error
+    analysis.check_model(model)
+    return model
+
+
 def note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
     """Say what the labels are where they could be better."""
     if analysis.manifest.data.startswith("sst ") and data_dir is None:
@@ -170,6 +196,20 @@ def note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
         console(stderr=True).print(note)
 
 
-def named_pairs(pairs: str | None, data_dir: Path | None) -> str:
-    """The pairs that are asked for, or the best that are at hand."""
-    return pairs or ("rotten-tomatoes" if data_dir is None else "sst-negation")
+def pairs_of(
+    pairs: str | None,
+    model: Model,
+    analysis: CorpusConductance,
+    data_dir: Path | None,
+    seed: int,
+) -> tuple[str, Dataset, Dataset]:
+    """The name of the pairs that are asked for, or of the best that are at hand; those to find
+    filters with, and those to check them on."""
+    from textcond.analysis.negation import own_pairs
+    from textcond.corpora.pairs import DEFAULT_PAIRS, load_pairs
+    from textcond.model.checkpoint import POLARITY_HEADS
+
+    if pairs is None and model.outputs != POLARITY_HEADS:
+        return analysis.manifest.data, *own_pairs(analysis, seed=seed)
+    named = pairs or (DEFAULT_PAIRS if data_dir is None else "sst-negation")
+    return named, *load_pairs(named, data_dir=data_dir, seed=seed)

@@ -18,6 +18,7 @@ from textcond.commands.common import (
     LabelColumn,
     LabelMeanings,
     ModelName,
+    ModelOfAnalysis,
     Output,
     Pairs,
     Seed,
@@ -30,8 +31,9 @@ from textcond.commands.common import (
     console,
     fail,
     layout_of,
-    named_pairs,
+    model_of,
     note_labels,
+    pairs_of,
     show,
 )
 from textcond.errors import AnalysisError, ClusterError, PatternError
@@ -77,12 +79,20 @@ def analyze(
     """
     from textcond.analysis.corpus import CorpusConductance
     from textcond.analysis.shards import one_by_one
+    from textcond.attribution.quantity import corpus_target
     from textcond.corpora.loading import open_corpus
     from textcond.model.checkpoint import load
     from textcond.report.console import figures_view
     from textcond.report.progress import analysis_progress
 
     loaded = load(model)
+    wanted = corpus_target(loaded, target)
+    if wanted != target:
+        console(stderr=True).print(
+            f"The score is {wanted}: one score for all texts. `--target` takes another class, one "
+            "against the rest (A:rest), or two classes (A:B).",
+            soft_wrap=True,
+        )
     reads = None if loaded.softmax else loaded
     layout = layout_of(text_column, label_column, labels, strict=strict, model=reads)
     part = choose_part(data, split, "dev+test", layout=layout)
@@ -99,7 +109,7 @@ def analyze(
                 dataset,
                 out,
                 data=named,
-                target=target,
+                target=wanted,
                 output=output,
                 runner=runner,
                 watch=watch,
@@ -177,7 +187,7 @@ def negation(
         str | None, typer.Option(help="Find the filters by one text and --pattern instead.")
     ] = None,
     pattern: Annotated[str | None, typer.Option(help="Words that stand in --text.")] = None,
-    model: ModelName = "sst",
+    model: ModelOfAnalysis = None,
     draws: Annotated[int, typer.Option(min=1, help="Of other filters to ablate.")] = 100,
     sentences: Annotated[int, typer.Option(min=1, help="To retrieve for each side.")] = 50,
     seed: Seed = 0,
@@ -187,8 +197,6 @@ def negation(
     """The filters that handle negation, what ablating them does, and where they fire."""
     from textcond.analysis.corpus import CorpusConductance
     from textcond.analysis.negation import find_negation
-    from textcond.corpora.pairs import load_pairs
-    from textcond.model.checkpoint import load
     from textcond.report.analyses import negation_view
     from textcond.report.progress import counting_progress
 
@@ -196,9 +204,8 @@ def negation(
         raise PatternError("`text` and `pattern` go together; give both or neither.")
     analysis = CorpusConductance.open(folder)
     note_labels(analysis, data_dir)
-    loaded = load(model)
-    named = named_pairs(pairs, data_dir)
-    found, held_out = load_pairs(named, data_dir=data_dir, seed=seed)
+    loaded = model_of(analysis, model)
+    named, found, held_out = pairs_of(pairs, loaded, analysis, data_dir, seed)
     with counting_progress(console(stderr=True), "ablating") as watch:
         result = find_negation(
             loaded,
@@ -232,7 +239,7 @@ def rules(
     fidelity: Annotated[
         float, typer.Option(help="Share of its matches that must push its way.")
     ] = 0.8,
-    model: ModelName = "sst",
+    model: ModelOfAnalysis = None,
     seed: Seed = 0,
     file: Annotated[
         Path | None, typer.Option("--out", help="Write the rules to this file.")
@@ -246,10 +253,9 @@ def rules(
     """Rules: which words, in which order, push the score which way."""
     from textcond.analysis.corpus import CorpusConductance
     from textcond.analysis.extraction import extract_rules
-    from textcond.analysis.labels import gold_of_analysis
     from textcond.analysis.rule_check import check_rules
+    from textcond.analysis.sides import gold_of_analysis
     from textcond.disk import write_whole
-    from textcond.model.checkpoint import load
     from textcond.report.analyses import rules_view
     from textcond.report.progress import counting_progress
 
@@ -259,7 +265,7 @@ def rules(
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
     note_labels(analysis, data_dir)
-    loaded = load(model)
+    loaded = model_of(analysis, model)
     if other is not None:
         other.check_model(loaded)
     chosen = _filters(filters, loaded, analysis, pairs, data_dir, seed)
@@ -268,7 +274,7 @@ def rules(
             loaded,
             analysis,
             filters=chosen,
-            gold=gold_of_analysis(analysis, data_dir),
+            gold=gold_of_analysis(loaded, analysis, data_dir),
             share=share,
             support=support,
             fidelity=fidelity,
@@ -277,7 +283,7 @@ def rules(
         )
     check = None
     if other is not None:
-        check = check_rules(result, loaded, other, gold=gold_of_analysis(other, data_dir))
+        check = check_rules(result, loaded, other, gold=gold_of_analysis(loaded, other, data_dir))
     answer = {**result.to_dict(), "held_out": check and check.to_dict()}
     if file is not None:
         content = {
@@ -299,12 +305,11 @@ def _filters(
 ) -> list[int] | None:
     """The filters that an option names; None for all."""
     from textcond.analysis.negation import negation_filters
-    from textcond.corpora.pairs import load_pairs
 
     if filters == "all":
         return None
     if filters == "negation":
-        found, _ = load_pairs(named_pairs(pairs, data_dir), data_dir=data_dir, seed=seed)
+        _, found, _ = pairs_of(pairs, model, analysis, data_dir, seed)
         return negation_filters(model, analysis, found, seed=seed)
     try:
         return [int(number) for number in filters.split(",")]

@@ -51,6 +51,16 @@ def train(
         Path | None, typer.Option(help="Word vectors in GloVe's format; else GloVe 6B 50d.")
     ] = None,
     vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
+    dimensions: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the embedding; by default those of the vectors. Without vectors of this size "
+            "words start from random ones."
+        ),
+    ] = None,
+    widths: Annotated[str, typer.Option(help="Of the filters, in words.")] = "3,4,5,6",
+    filters: Annotated[int, typer.Option(help="Filters of each width.")] = 64,
+    hidden: Annotated[int, typer.Option(help="Units of the dense layer.")] = 10,
     pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
     epochs: Annotated[
         int | None, typer.Option(help="At most so many; by default as many as the data needs.")
@@ -92,6 +102,7 @@ def train(
 ) -> None:
     """Train a model, evaluate it, save it with its card."""
     from textcond.model.building import build_model
+    from textcond.model.recipe import Sizes, parse_widths
     from textcond.report.console import scores_view
     from textcond.report.progress import training_progress
 
@@ -115,6 +126,7 @@ def train(
         }.items()
         if value is not None
     }
+    sizes = Sizes(dimensions, parse_widths(widths), filters, hidden)
     layout = layout_of(text_column, label_column, labels, strict=strict)
     try:
         with training_progress(console(stderr=True)) as watch:
@@ -129,6 +141,7 @@ def train(
                 pretrain=pretrain,
                 vectors=vectors,
                 vocabulary_size=vocabulary_size,
+                sizes=sizes,
                 resume=resume,
                 overwrite=overwrite,
                 watch=watch,

@@ -1,23 +1,60 @@
-"""Commands about one text: its explanation, its filters."""
+"""Commands about texts: the predictions of a file, one text's explanation, its filters."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from textcond.commands.common import (
     AsJson,
+    LabelColumn,
     ModelName,
     Output,
     Target,
     TextArgument,
+    TextColumn,
     Top,
+    check_place,
+    console,
     decode,
+    fail,
+    layout_of,
     read,
     show,
 )
+
+
+def predict(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A csv, tsv, jsonl or txt file.")],
+    out: Annotated[Path, typer.Option(help="Where to write: a csv, jsonl or parquet file.")],
+    model: ModelName = "sst",
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    as_json: AsJson = False,
+) -> None:
+    """Predict every row of a file: label, probabilities, margin, share of unknown words.
+
+    A row that cannot be read gets the reason in the column `problem`.
+    """
+    from textcond.attribution.prediction_files import check_output, predict_file
+    from textcond.model.checkpoint import load
+    from textcond.report.console import predicted_view
+    from textcond.report.progress import counting_progress
+
+    check_place(out)
+    check_output(file, out)
+    loaded = load(model)
+    layout = layout_of(text_column, label_column, None, strict=False)
+    try:
+        with counting_progress(console(stderr=True), "lines") as watch:
+            done = predict_file(loaded, file, out, layout=layout, watch=watch)
+    except KeyboardInterrupt:
+        fail(f"Stopped. Nothing is written to {out}; give the same command again.", code=130)
+    answer = {"model": loaded.name, "model_hash": loaded.hash, "out": str(out), **done.to_dict()}
+    show(as_json, answer, lambda: predicted_view(done, out))
 
 
 def explain(

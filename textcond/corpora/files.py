@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from datasets import Dataset, IterableDataset
 
-from textcond.corpora.columns import columns_of, features_of
+from textcond.corpora.columns import CLASS, NO_LABEL, columns_of, features_of
 from textcond.corpora.labels import KNOWN, LabelError, Labels, read_labels
 from textcond.corpora.tables import SEPARATORS, FieldsError, read_table
 from textcond.errors import CorpusError
@@ -62,6 +62,8 @@ class Row:
     label: str | None = None
     part: str | None = None
     """`train`, `dev` or `test`, where a column says so."""
+    problem: str = ""
+    """Why the row cannot be read; empty if it can."""
 
 
 DEFAULT = Layout()
@@ -120,6 +122,19 @@ def summarize_file(path: Path, *, layout: Layout = DEFAULT) -> tuple[int, int]:
     return texts, labelled
 
 
+def read_rows(path: Path, *, layout: Layout = DEFAULT) -> Iterator[Row]:
+    """Every row as it is written, also those that cannot be read, whose `problem` says why.
+
+    Raises `CorpusError` if the file as a whole cannot be read.
+    """
+    return _rows(path, layout, is_tolerant=True)
+
+
+def texts_of(path: Path, *, layout: Layout = DEFAULT) -> Iterator[str]:
+    """The texts of the file that are not empty, whatever their labels."""
+    return (row.text for row in _rows(path, layout) if row.text.strip())
+
+
 def labels_of(paths: Sequence[Path], *, layout: Layout = DEFAULT) -> Labels:
     """What the labels of some files mean together."""
     first_places: dict[str | None, str] = {}
@@ -149,13 +164,13 @@ def parts_of(path: Path, *, layout: Layout = DEFAULT) -> Counter[str]:
     return counts
 
 
-def _rows(path: Path, layout: Layout) -> Iterator[Row]:
+def _rows(path: Path, layout: Layout, *, is_tolerant: bool = False) -> Iterator[Row]:
     if path.suffix.lower() not in ENDINGS:
         raise CorpusError(f"{path} is none of {', '.join(ENDINGS)}; convert it to one of them.")
     try:
         # utf-8-sig: spreadsheets write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _READERS[path.suffix.lower()](file, path, layout)
+            yield from _READERS[path.suffix.lower()](file, path, layout, is_tolerant)
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except UnicodeDecodeError as error:
@@ -205,8 +220,10 @@ def _with_labels(
     columns = columns_of(
         texts, [words for _, words in rows], values, names=labels.names, is_polar=labels.is_polar
     )
-    if not tokenized:
+    if not tokenized:  # nor has what is streamed a type that would tell the names of classes
         del columns["tokens"]
+        if labels.names:
+            columns[CLASS] = [labels.names[one] if one != NO_LABEL else "" for one in values]
     for fields in zip(*columns.values(), strict=True):
         yield dict(zip(columns, fields, strict=True))
 
@@ -223,13 +240,15 @@ def _has_words(path: Path, row: Row, words: Sequence[str], layout: Layout) -> bo
     return bool(words)
 
 
-def _read_delimited(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
+def _read_delimited(file: Any, path: Path, layout: Layout, is_tolerant: bool) -> Iterator[Row]:
     names = tuple(name.casefold().strip() for name in (SPLIT, layout.text, layout.label))
     separator = _separator(file.readline(), path, names)
     file.seek(0)
     labels = KNOWN | _repeated(file, separator, names[-1])
     file.seek(0)
-    table = read_table(file, separator=separator, names=names, labels=labels)
+    table = read_table(
+        file, separator=separator, names=names, labels=labels, is_tolerant=is_tolerant
+    )
     if not table.columns:
         raise CorpusError(f"{path} is empty; give at least one text.")
     split, text, label = names
@@ -238,14 +257,26 @@ def _read_delimited(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
         if name not in table.keys and (option == "text" or given != DEFAULT.label):
             raise CorpusError(f"{path} {_no_column(given, option, table.columns)}")
     for number, fields in table.rows:
-        if fields[text] is None:
+        if not isinstance(fields, dict):
+            yield Row(number, "", problem=_field_problem(fields))
+        elif fields[text] is None and is_tolerant:
+            yield Row(number, "", problem="the row ends before its text")
+        elif fields[text] is None:
             raise FieldsError(number)
-        yield Row(
-            number,
-            fields[text] or "",
-            _written(fields.get(label)),
-            _part(fields.get(split), number, path) if split in table.keys else None,
-        )
+        else:
+            has_part = split in table.keys and not is_tolerant
+            yield Row(
+                number,
+                fields[text] or "",
+                _written(fields.get(label)),
+                _part(fields.get(split), number, path) if has_part else None,
+            )
+
+
+def _field_problem(error: FieldsError | csv.Error) -> str:
+    if isinstance(error, FieldsError):
+        return "the row has more fields than the first line; quote the text"
+    return f"{error}; mend its quotes"
 
 
 def _separator(header: str, path: Path, names: Sequence[str]) -> str:
@@ -297,7 +328,7 @@ def _written(label: str | None) -> str | None:
     return (label or "").strip() or None
 
 
-def _read_json_lines(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
+def _read_json_lines(file: Any, path: Path, layout: Layout, is_tolerant: bool) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
@@ -312,15 +343,19 @@ def _read_json_lines(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
                 raise TypeError(f"`{layout.label}` is not one label")
             text.encode()  # half a surrogate pair is not text
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if is_tolerant:
+                yield Row(number, "", problem=f"not an object with `{layout.text}` ({error})")
+                continue
             raise CorpusError(
                 f"{path}, line {number}: not an object with `{layout.text}` ({error}); mend the "
                 "line."
             ) from error
-        part = _part(str(row[SPLIT]), number, path) if SPLIT in row else None
+        has_part = SPLIT in row and not is_tolerant
+        part = _part(str(row[SPLIT]), number, path) if has_part else None
         yield Row(number, text, None if label is None else _written(str(label)), part)
 
 
-def _read_lines(file: Any, path: Path, layout: Layout) -> Iterator[Row]:
+def _read_lines(file: Any, path: Path, layout: Layout, is_tolerant: bool) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if line.strip():
             yield Row(number, line.strip())

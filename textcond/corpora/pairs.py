@@ -1,14 +1,14 @@
 """Pairs to find negation filters with: one part to find them, one held out to check them.
 
-They come out of the treebank's trees, out of any text (a negator and what follows it), or out
-of a user's file with the columns `negated` and `unnegated` and, if it is labelled,
+They come out of the treebank's trees, out of any texts (a negator and what follows it), or out of a
+user's file of pairs with the columns `negated` and `unnegated` and, if it is labelled,
 `unnegated_polarity` (positive or negative; the negation is then taken to reverse it).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pandas as pd
 from datasets import Dataset
 
 from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.files import DEFAULT, Layout, texts_of
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import (
     AUXILIARIES,
@@ -35,31 +36,33 @@ PAIR_CORPORA = (
     *("sst-negation", "minimal-pairs"),
     *(name for name in TRAINING_NAMES if name != "questions"),  # which have no polarity
 )
+DEFAULT_PAIRS = "rotten-tomatoes"
 _COLUMNS = ("negated", "unnegated", "unnegated_polarity")
 _POLARITIES = {"positive": 3, "negative": 1, "": NO_LABEL}
 _LABELS = [name for name in _POLARITIES if name]
 
 
 def load_pairs(
-    data: str, *, data_dir: Path | None = None, seed: int = 0
+    data: str, *, data_dir: Path | None = None, seed: int = 0, layout: Layout = DEFAULT
 ) -> tuple[Dataset, Dataset]:
     """Pairs with the columns of `negation.PAIR_FEATURES`, to find with and to check with.
 
     For `sst-negation` and for the corpora of text these are the train part and the dev and test
-    parts; for `minimal-pairs` and a file of pairs, two halves drawn by `seed`. Raises
-    `CorpusError` if they cannot be had.
+    parts; for `minimal-pairs` and a file, two halves drawn by `seed`. `layout` tells where a file
+    of texts has them. Raises `CorpusError` if they cannot be had.
     """
-    if data == "minimal-pairs" or is_file(data):
-        pairs = load_minimal_pairs() if data == "minimal-pairs" else read_pairs(Path(data))
+    if data == "minimal-pairs":
+        return halve(load_minimal_pairs(), seed=seed)
+    if is_file(data):
+        path = Path(data)
+        pairs = read_pairs(path) if has_pairs(path) else _cut_file(path, layout)
         if len(pairs) < 2:
             raise CorpusError(f"{data} has one pair; give at least 2.")
-        order = np.random.default_rng(seed).permutation(len(pairs))
-        half = -(-len(pairs) // 2)
-        return pairs.select(order[:half]), pairs.select(order[half:])
+        return halve(pairs, seed=seed)
     if data not in PAIR_CORPORA:
         raise CorpusError(
-            f"`pairs` is {data!r}; it can be {', '.join(PAIR_CORPORA)}, or a csv, tsv or jsonl "
-            "file with the columns negated and unnegated."
+            f"`pairs` is {data!r}; it can be {', '.join(PAIR_CORPORA)}, a file of texts, or a csv, "
+            "tsv or jsonl file with the columns negated and unnegated."
         )
     found, held_out = (
         load_corpus(data, split, data_dir=data_dir) for split in ("train", "dev+test")
@@ -73,12 +76,39 @@ def load_pairs(
     return cut, rest.select(new)
 
 
+def halve(pairs: Dataset, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Two halves of the pairs, drawn by the seed, and of each kind a half in each of them."""
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    kinds = np.array(pairs["kind"], dtype=np.str_)[order]
+    by_kind = order[np.argsort(kinds, kind="stable")]
+    return pairs.select(by_kind[::2]), pairs.select(by_kind[1::2])
+
+
+def _cut_file(path: Path, layout: Layout) -> Dataset:
+    """The pairs in the texts of a file; its labels, of whole texts, say nothing of them."""
+    pairs = find_pairs(tokenize_all(texts_of(path, layout=layout)))
+    if not len(pairs):
+        raise CorpusError(
+            f"{path}: no text has a negator; give other texts, or pairs of your own with the "
+            "columns negated and unnegated."
+        )
+    return pairs
+
+
 def cut_pairs(sentences: Sequence[Sequence[str]]) -> Dataset:
     """Every distinct phrase of a negator, with an auxiliary before it, and the words after it.
 
     At most `LONGEST_CUT` words, up to the next punctuation. Nothing is known of their labels.
     Raises `CorpusError` if no sentence has a negator.
     """
+    pairs = find_pairs(sentences)
+    if not len(pairs):
+        raise CorpusError("No text has a negator; give pairs with `--pairs FILE`.")
+    return pairs
+
+
+def find_pairs(sentences: Iterable[Sequence[str]]) -> Dataset:
+    """What `cut_pairs` gives; an empty dataset if no sentence has a negator."""
     pairs = {}
     for tokens in sentences:
         words = [token.lower() for token in tokens]
@@ -90,8 +120,6 @@ def cut_pairs(sentences: Sequence[Sequence[str]]) -> Dataset:
                 start = place - (place > 0 and words[place - 1] in AUXILIARIES)
                 negated, unnegated = tokens[start:end], tokens[place + 1 : end]
                 pairs[tuple(words[start:end])] = Pair(negated, NO_LABEL, unnegated, NO_LABEL)
-    if not pairs:
-        raise CorpusError("No text has a negator; give pairs with `--pairs FILE`.")
     return pair_dataset(list(pairs.values()))
 
 
@@ -107,7 +135,7 @@ def has_pairs(path: Path) -> bool:
         columns = set(_read_table(path, whole=False).columns)
     except CorpusError:  # who reads it as texts tells what is wrong
         return False
-    return {"negated", "unnegated"} <= columns and "text" not in columns
+    return bool({"negated", "unnegated"} & columns) and "text" not in columns
 
 
 def read_pairs(path: Path) -> Dataset:
@@ -154,7 +182,8 @@ def _read_table(path: Path, *, whole: bool = True) -> pd.DataFrame:
                 )
                 if not table.columns:
                     raise ValueError("it is empty")
-                found = [fields for _, fields in islice(table.rows, None if whole else 0)]
+                rows = islice(table.rows, None if whole else 0)
+                found = [fields for _, fields in rows if isinstance(fields, dict)]
             return pd.DataFrame(found, columns=table.keys, dtype=object).fillna("")
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _LONGEST_FIELD = 100_000_000
 """Characters; the csv module by itself takes fewer than the longest text may have."""
-Row = tuple[int, dict[str, str | None]]
-"""The number of a row's first line, and its fields by the names of their columns in lower case;
-None where the row ends before."""
+Row = tuple[int, "dict[str, str | None] | FieldsError | csv.Error"]
+"""The number of a row's first line, and its fields by the names of their columns in lower case,
+None where the row ends before; or why it cannot be read."""
 
 
 class FieldsError(Exception):
@@ -42,13 +42,19 @@ class Table:
 
 
 def read_table(
-    file: Iterable[str], *, separator: str, names: Sequence[str], labels: Collection[str]
+    file: Iterable[str],
+    *,
+    separator: str,
+    names: Sequence[str],
+    labels: Collection[str],
+    is_tolerant: bool = False,
 ) -> Table:
     """Read a file of which the columns `names` are wanted, in upper or lower case.
 
     The last of `names` is the column of labels, which can be `labels`. Raises `ValueError` for
     columns of one name, and so do the rows: `csv.Error` for quotation marks that cannot be read,
-    which says in which line, and `FieldsError` for more fields than the first line has.
+    which says in which line, and `FieldsError` for more fields than the first line has. With
+    `is_tolerant` the rows do not raise these but have them in the place of their fields.
     """
     csv.field_size_limit(_LONGEST_FIELD)
     lines = _Lines(file)
@@ -68,7 +74,7 @@ def read_table(
         label=keys.index(names[-1]) if names[-1] in keys else None,
         labels=labels,
     )
-    return Table(columns, keys, _rows(lines, form, keys))
+    return Table(columns, keys, _rows(lines, form, keys, is_tolerant))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +141,22 @@ class _Lines:
         self.number -= len(lines)
 
 
-def _rows(lines: _Lines, form: _Form, keys: Sequence[str]) -> Iterator[Row]:
+def _rows(lines: _Lines, form: _Form, keys: Sequence[str], is_tolerant: bool) -> Iterator[Row]:
     while True:
         start = lines.number + 1
         try:
             fields = _fields(lines, form)
+            if len(fields) > form.width:
+                raise FieldsError(start)
         except StopIteration:
             return
-        if len(fields) > form.width:
-            raise FieldsError(start)
+        except (FieldsError, csv.Error) as error:
+            if not is_tolerant:
+                raise
+            if lines.number < start:  # it was given back
+                next(lines)
+            yield start, error
+            continue
         if fields:
             missing = [None] * (form.width - len(fields))
             yield start, dict(zip(keys, [*fields, *missing], strict=True))
@@ -171,6 +184,7 @@ def _fields(lines: _Lines, form: _Form) -> list[str]:
         lines.give_back(taken[1:])
         return form.dialect.plain(taken[0])
     if is_tsv or apart or form.are_labelled(taken):
+        lines.give_back(taken[1:])
         raise csv.Error(
             f"line {start}: a field starts with a quotation mark that closes in line "
             f"{start + len(taken) - 1}, and each line between reads as a row; put such a text in "

@@ -28,7 +28,7 @@ from textcond.model.evaluation import (
     labelled_rows,
     negation_figures,
 )
-from textcond.model.recipe import Recipe, fitted
+from textcond.model.recipe import STANDARD, Recipe, Sizes, fitted
 from textcond.model.scores import warnings_of
 from textcond.model.substitution import Substitution
 from textcond.model.training import Progress, TrainingData, train
@@ -84,6 +84,7 @@ def build_model(
     pretrain: str | None = None,
     vectors: Path | None = None,
     vocabulary_size: int = VOCABULARY_SIZE,
+    sizes: Sizes = STANDARD,
     shelf: Path = Path("models"),
     resume: bool = False,
     overwrite: bool = False,
@@ -94,7 +95,8 @@ def build_model(
 
     Where `data` is a file, `dev` and `test` may be others, and `layout` tells how to read them
     (`parts.file_parts`). What a mapping leaves out of the recipe follows the corpus
-    (`recipe.fitted`). `pretrain` is a corpus to pretrain on.
+    (`recipe.fitted`). `pretrain` is a corpus to pretrain on. Where `sizes` asks for another number
+    of dimensions than the packaged vectors have, words start from random vectors.
 
     A stopped run leaves `shelf/name.training.pt`, from which `resume` goes on to the model that an
     uninterrupted run would have given. Raises `TrainingError` if the model or such a file is there
@@ -113,7 +115,7 @@ def build_model(
     corpora = load_corpora(data, data_dir, pretrain=pretrain, dev=dev, test=test, layout=layout)
     if not isinstance(recipe, Recipe):
         recipe = fitted(len(corpora.train), **recipe)
-    word_vectors = load_vectors(vectors)
+    word_vectors = load_vectors(vectors, dimensions=sizes.dimensions)
     vocabulary = choose_vocabulary(corpora, word_vectors, size=vocabulary_size)
     training_data = encode_corpora(corpora, vocabulary, recipe)
     shelf.mkdir(parents=True, exist_ok=True)
@@ -122,6 +124,7 @@ def build_model(
         vocabulary,
         word_vectors,
         recipe,
+        sizes=sizes,
         checkpoint=state,
         resume=resume,
         watch=watch,
@@ -145,6 +148,10 @@ def build_model(
         and ",".join(f"{old}={new}" for old, new in layout.meanings.items()),
         "--pretrain": details["pretraining"],
         "--vocabulary-size": vocabulary_size,
+        "--dimensions": sizes.dimensions,
+        "--widths": None if sizes.widths == STANDARD.widths else ",".join(map(str, sizes.widths)),
+        "--filters": None if sizes.filters == STANDARD.filters else sizes.filters,
+        "--hidden": None if sizes.hidden == STANDARD.hidden else sizes.hidden,
         "--vectors": vectors and vectors.name,
     }
     card = model_card(trained, details, metrics, corpora.sizes, options)

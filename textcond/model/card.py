@@ -12,7 +12,7 @@ from textcond.model.checkpoint import Model
 
 _LIMITS = """\
 - English only, and best on text like the training text.
-- A window sees six words at most; what depends on words further apart is out of reach.
+- A window sees {width} words at most; what depends on words further apart is out of reach.
 - Words outside the vocabulary embed to zero: they count for nothing, and answers mark them.
 - Words that the training texts lack keep their pretrained vectors, unadjusted.
 """
@@ -32,10 +32,12 @@ def model_card(
     pretraining = details["pretraining"] and (
         f"Pretrained on `{details['pretraining']}`: {sizes['pretraining']:,} texts."
     )
+    shape = model.network.shape
     parts = [
         f"# {model.name}",
-        f"A convolutional {_kind(model)}: 50 dimensions, filters of widths 3 to 6 with 64 each, "
-        "1-max pooling, 10 hidden units (Kim 2014; Dhamdhere et al. 2019, §6).",
+        f"A convolutional {_kind(model)}: {shape.dimensions} dimensions, {shape.filters_per_width} "
+        f"filters of each of the widths {', '.join(map(str, shape.widths))}, 1-max pooling, "
+        f"{shape.hidden} hidden units (Kim 2014; Dhamdhere et al. 2019, §6).",
         "## Data",
         f"Trained on `{details['data']}`: {sizes['train']:,} texts; the epoch was chosen on "
         f"{sizes['dev']:,} dev texts; {sizes['test']:,} test texts had no part in any choice."
@@ -55,7 +57,7 @@ def model_card(
         _calibration(metrics["calibration"]),
         *(() if model.softmax else ("## Negation", _negation(metrics))),
         "## Limits",
-        _LIMITS + ("" if model.softmax else _POLARITY_LIMIT),
+        _LIMITS.format(width=max(shape.widths)) + ("" if model.softmax else _POLARITY_LIMIT),
     ]
     return "\n\n".join(part for part in parts if part)
 

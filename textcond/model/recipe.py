@@ -1,4 +1,4 @@
-"""How a model is trained, in numbers."""
+"""How a model is trained, and how large its network is, in numbers."""
 
 from __future__ import annotations
 
@@ -55,6 +55,44 @@ class Recipe:
             raise TrainingError(f"`seed` is {self.seed}; it must be from 0 to 1,000,000,000.")
         if not 0 < self.learning_rate < float("inf"):
             raise TrainingError(f"`learning_rate` is {self.learning_rate}; it must be above 0.")
+
+
+_MOST_SIZE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The sizes of the network; those of Dhamdhere et al. 2019, §6, unless others are given."""
+
+    dimensions: int | None = None
+    """Of the embedding; None for those of the word vectors."""
+    widths: tuple[int, ...] = (3, 4, 5, 6)
+    """Of the filters, in words."""
+    filters: int = 64
+    """Of each width."""
+    hidden: int = 10
+    """Units of the dense layer."""
+
+    def __post_init__(self) -> None:
+        for name in ("dimensions", "filters", "hidden"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= _MOST_SIZE:
+                raise TrainingError(f"`{name}` is {value}; it must be from 1 to {_MOST_SIZE:,}.")
+        if not self.widths or len(set(self.widths)) < len(self.widths) or len(self.widths) > 20:
+            raise TrainingError(f"`widths` is {self.widths}; give 1 to 20 different ones.")
+        if not all(1 <= width <= 100 for width in self.widths):
+            raise TrainingError(f"`widths` is {self.widths}; each must be from 1 to 100.")
+
+
+STANDARD = Sizes()
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """`"3,4,5"` as numbers; raises `TrainingError` for anything else."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise TrainingError(f"`widths` is {text!r}; write them as in 3,4,5.") from None
 
 
 LEAST_STEPS = 4_000

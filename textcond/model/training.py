@@ -26,7 +26,7 @@ from textcond.model.batches import Examples
 from textcond.model.evaluation import accuracies, class_accuracy, is_polar, predict_logits
 from textcond.model.loss import class_weights, loss_of
 from textcond.model.network import Shape, TextCNN, has_finite_weights
-from textcond.model.recipe import Recipe
+from textcond.model.recipe import STANDARD, Recipe, Sizes
 from textcond.model.substitution import Substitution
 from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary, WordVectors
 
@@ -136,6 +136,7 @@ def train(
     vectors: WordVectors,
     recipe: Recipe,
     *,
+    sizes: Sizes = STANDARD,
     checkpoint: Path | None = None,
     resume: bool = True,
     start: dict[str, Any] | None = None,
@@ -154,7 +155,7 @@ def train(
         raise TrainingError("The dev part has no positive or negative text to choose the epoch by.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = initial_network(vocabulary, vectors, data.train.targets.shape[1], recipe)
+        network = initial_network(vocabulary, vectors, data.train.targets.shape[1], recipe, sizes)
         pretraining_epochs = 0 if data.pretraining is None else recipe.pretraining_epochs
         optimizer = _optimizer(network, recipe)
         run = _Run(network, copy.deepcopy(network), optimizer, pretraining_epochs)
@@ -183,16 +184,29 @@ def _optimizer(network: TextCNN, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def initial_network(
-    vocabulary: Vocabulary, vectors: WordVectors, outputs: int, recipe: Recipe
+    vocabulary: Vocabulary,
+    vectors: WordVectors,
+    outputs: int,
+    recipe: Recipe,
+    sizes: Sizes = STANDARD,
 ) -> TextCNN:
     """Random weights above pretrained vectors; a word that has no vector gets a random one."""
-    shape = Shape(words=len(vocabulary), outputs=outputs)
-    network = TextCNN(shape, dropout=recipe.dropout)
     rows, places = vectors.rows(vocabulary.words)
-    if rows.shape[1] != shape.dimensions:
+    dimensions = sizes.dimensions or rows.shape[1]
+    if rows.shape[1] != dimensions:
         raise TrainingError(
-            f"The vectors have {rows.shape[1]} dimensions; the network takes {shape.dimensions}."
+            f"The vectors have {rows.shape[1]} dimensions, but `dimensions` is {dimensions}; leave "
+            "it out, or give other vectors."
         )
+    shape = Shape(
+        words=len(vocabulary),
+        outputs=outputs,
+        dimensions=dimensions,
+        widths=sizes.widths,
+        filters_per_width=sizes.filters,
+        hidden=sizes.hidden,
+    )
+    network = TextCNN(shape, dropout=recipe.dropout)
     with torch.no_grad():
         weight = network.embedding.weight
         weight.uniform_(-0.25, 0.25)  # the range of Kim 2014, §3.1
@@ -283,6 +297,7 @@ def _identity(data: TrainingData, network: TextCNN, vocabulary: Vocabulary, reci
     """What must be the same for a checkpoint to go on."""
     digest = hashlib.sha256("\n".join(vocabulary.words).encode())
     digest.update(network.embedding.weight.detach().numpy().tobytes())  # the vectors
+    digest.update(repr(network.shape).encode())
     for part in (data.train, data.dev, data.pretraining):
         if part is not None:
             digest.update(part.ids.tobytes() + part.starts.tobytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,17 @@ if TYPE_CHECKING:  # each command imports what it needs, and no more
     from textcond.analysis.causes import CausalCheck
     from textcond.analysis.division import Division
     from textcond.analysis.negation import Negation
+    from textcond.analysis.retrieval import Retrieval
     from textcond.analysis.rule_check import RuleCheck
-    from textcond.analysis.rules import RuleSet
+    from textcond.analysis.rules import Rule, RuleSet
 
 
 def division_view(division: Division) -> RenderableType:
     """The figures of the whole, and a row for each cluster of filters."""
+    manifest = division.analysis.manifest
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Cluster", "Filters", "Positive", "Negative", "Mean purity", "Mean activity"):
+    poles = [f"For {pole}" for pole in manifest.poles]
+    for name in ("Cluster", "Filters", *poles, "Mean purity", "Mean activity"):
         table.add_column(name, justify="right")
     for cluster in range(1, max(role.cluster for role in division.roles) + 1):
         roles = [role for role in division.roles if role.cluster == cluster]
@@ -37,9 +40,8 @@ def division_view(division: Division) -> RenderableType:
             f"{mean(role.purity or 0.0 for role in roles):.3f}",
             f"{mean(role.active for role in roles):.3f}",
         )
-    manifest = division.analysis.manifest
     title = f"{manifest.model} ({manifest.model_hash}) on {manifest.data}"
-    return Group(figures_view(title, division.summary()), "", table)
+    return Group(figures_view(title, division_figures(division)), "", table)
 
 
 def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
@@ -50,7 +52,8 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
         way = "down" if found.direction < 0 else "up"
         title = f"Negation of {found.negated} words moves the score {way}"
         table = Table(box=None, header_style="bold", pad_edge=False)
-        evidence = [name for name in found.filters[0].evidence if name != "p_value"]
+        evidence = [] if not found.filters else [*found.filters[0].evidence]
+        evidence = [name for name in evidence if name != "p_value"]
         for name in ("Filter", "Width", "Found", "Score", *map(_spaced, evidence)):
             table.add_column(name, justify="right")
         for row in first_of(found.filters, top):
@@ -61,53 +64,52 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
                 f"{row.score:.3f}",
                 *(f"{row.evidence[name]:.3f}" for name in evidence),
             )
-        retrieval = side.retrieval
-        sentences = Table(box=None, header_style="bold", pad_edge=False)
-        for name in ("Conductance", "Filter"):
-            sentences.add_column(name, justify="right")
-        sentences.add_column("Winning n-gram, inside its sentence", overflow="fold")
-        for sentence in first_of(retrieval.sentences, top):
-            sentences.add_row(
-                f"{found.direction * sentence.conductance:+.3f}",
-                str(sentence.filter),
-                _marked(sentence.tokens, sentence.window),
-            )
-        count = len(retrieval.sentences)
-        first = f" (the first {top})" if 0 < top < count else ""
-        shown = f"{count} sentences where they push most{first}"
-        parts += [
-            Text(title, style="bold"),
-            table,
-            "",
-            figures_view("Ablated together", causes_figures(causes)),
-            "",
-            Text(
-                f"{shown}; a negator or diminisher in {retrieval.precision:.0%} of the n-grams",
-                style="bold",
-            ),
-            sentences,
-            "",
-        ]
+        parts.append(Text(title, style="bold"))
+        if found.note:
+            parts.append(Text(found.note))
+        if found.filters:
+            parts += [table, ""]
+        parts.append(figures_view("Ablated together", causes_figures(causes)))
+        if causes.note:
+            parts.append(Text(causes.note))
+        parts.append("")
+        if side.retrieval is not None:
+            parts += [*_retrieval_lines(side.retrieval, top), ""]
     return Group(*parts)
+
+
+def _retrieval_lines(retrieval: Retrieval, top: int) -> list[RenderableType]:
+    """The sentences where the found filters push most."""
+    if not retrieval.sentences:
+        return [Text("They push that way in no sentence of the analysis.")]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Conductance", "Filter"):
+        table.add_column(name, justify="right")
+    table.add_column("Winning n-gram, inside its sentence", overflow="fold")
+    for sentence in first_of(retrieval.sentences, top):
+        table.add_row(
+            f"{retrieval.direction * sentence.conductance:+.3f}",
+            str(sentence.filter),
+            _marked(sentence.tokens, sentence.window),
+        )
+    count = len(retrieval.sentences)
+    first = f" (the first {top})" if 0 < top < count else ""
+    title = (
+        f"{count} sentences where they push most{first}; a negator or diminisher in "
+        f"{retrieval.precision:.0%} of the n-grams"
+    )
+    return [Text(title, style="bold"), table]
 
 
 def rules_view(rules: RuleSet, check: RuleCheck | None, *, top: int = 20) -> RenderableType:
     """The first rules, how well they do elsewhere, and the curve by their number."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("Rule", overflow="fold")
-    for name in ("Weight", "Support", "Fidelity", "Precision", "Coverage"):
-        table.add_column(name, justify="right")
-    for rule in first_of(rules.rules, top):
-        precision = "-" if rule.precision is None else f"{rule.precision:.2f}"
-        table.add_row(
-            rule.name,
-            f"{rule.weight:+.2f}",
-            str(rule.support),
-            f"{rule.fidelity:.2f}",
-            precision,
-            f"{rule.coverage:.2%}",
-        )
-    parts: list[RenderableType] = [table, "", figures_view("All rules", rules_figures(rules))]
+    if rules.note:
+        parts: list[RenderableType] = [Text(rules.note)]
+        if rules.nearest:
+            parts += ["", Text("What came nearest", style="bold"), _rule_table(rules.nearest)]
+        return Group(*parts)
+    parts = [_rule_table(first_of(rules.rules, top)), ""]
+    parts.append(figures_view("All rules", rules_figures(rules)))
     if check is not None:
         curve = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("Rules", "Agreement with the network", "Accuracy"):
@@ -117,6 +119,24 @@ def rules_view(rules: RuleSet, check: RuleCheck | None, *, top: int = 20) -> Ren
             curve.add_row(f"{point.rules:,}", f"{point.agreement:.4f}", accuracy)
         parts += ["", figures_view(f"On {check.data}", check_figures(check)), "", curve]
     return Group(*parts)
+
+
+def _rule_table(rules: Iterable[Rule]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("Rule", overflow="fold")
+    for name in ("Weight", "Support", "Fidelity", "Precision", "Coverage"):
+        table.add_column(name, justify="right")
+    for rule in rules:
+        precision = "-" if rule.precision is None else f"{rule.precision:.2f}"
+        table.add_row(
+            rule.name,
+            f"{rule.weight:+.2f}",
+            str(rule.support),
+            f"{rule.fidelity:.2f}",
+            precision,
+            f"{rule.coverage:.2%}",
+        )
+    return table
 
 
 def card_view(card: FilterCard) -> RenderableType:
@@ -145,10 +165,21 @@ def card_view(card: FilterCard) -> RenderableType:
     )
 
 
+def division_figures(division: Division) -> dict[str, Any]:
+    """The division of labour in a few figures; the sides of the score by their names."""
+    names = {
+        f"{sign}_filters": f"filters for {pole}"
+        for sign, pole in zip(
+            ("positive", "negative"), division.analysis.manifest.poles, strict=True
+        )
+    }
+    return {names.get(name, name): value for name, value in division.summary().items()}
+
+
 def causes_figures(causes: CausalCheck) -> dict[str, Any]:
-    """The causal check in a few figures."""
-    return {
-        "filters ablated": ", ".join(map(str, causes.filters)),
+    """The causal check in a few figures, those that are known."""
+    figures = {
+        "filters ablated": ", ".join(map(str, causes.filters)) or None,
         "held-out pairs": causes.pairs,
         "effect of the negator": causes.effect,
         "share of it removed": causes.removed,
@@ -158,6 +189,7 @@ def causes_figures(causes: CausalCheck) -> dict[str, Any]:
         "accuracy when ablated": causes.accuracy_without,
         "predictions unchanged": causes.unchanged,
     }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def rules_figures(rules: RuleSet) -> dict[str, Any]:
@@ -182,7 +214,7 @@ def card_figures(card: FilterCard) -> dict[str, Any]:
     """A filter in a few figures."""
     return {
         "width": card.width,
-        "polarity": card.polarity,
+        "side": card.towards or "none",
         "purity": card.purity,
         "active": card.active,
         "mean conductance": card.mean,

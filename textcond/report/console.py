@@ -22,6 +22,7 @@ from textcond.attribution.ranking import first_of
 
 if TYPE_CHECKING:  # each command imports what it needs, and no more
     from textcond.attribution.explanation import Explanation, PatternQuery
+    from textcond.attribution.prediction_files import Predicted
 
 _SHOWN_TOKENS = 400
 """Longer texts are cut here in the terminal; `--json` gives them whole."""
@@ -124,6 +125,24 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def predicted_view(predicted: Predicted, out: Path) -> RenderableType:
+    """How many rows of a file are called what, and how many could not be read."""
+    table = Table(show_header=False, box=None)
+    for name, count in predicted.calls.items():
+        table.add_row(name, f"{count:,}")
+    lines: list[RenderableType] = [f"{predicted.rows:,} rows are in {out}.", table]
+    if predicted.problems:
+        lines.append(
+            f"{predicted.problems:,} rows could not be read; the column `problem` says why."
+        )
+    if predicted.mostly_unknown:
+        lines.append(
+            f"In {predicted.mostly_unknown:,} rows a third of the words or more are not in the "
+            "model's vocabulary: their answers rest on the other words alone."
+        )
+    return Group(*lines)
+
+
 def models_view(models: Sequence[Mapping[str, Any]]) -> RenderableType:
     """A row for each model."""
     table = Table(box=None, header_style="bold")
@@ -169,6 +188,7 @@ def _head_lines(explanation: Explanation) -> list[Text]:
             f"model {model.name} {model.hash}",
             style="dim",
         ),
+        *([Text(explanation.warning, style="bold red")] if explanation.warning else []),
     ]
 
 

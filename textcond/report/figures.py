@@ -100,7 +100,10 @@ def division_figure(division: Division) -> Figure:
 
 
 def causes_figure(causes: CausalCheck) -> Figure:
-    """What the draws of other filters remove of the negation's effect, and what the found do."""
+    """What the draws of other filters remove of the negation's effect, and what the found do.
+
+    There must be draws.
+    """
     figure, axes = plt.subplots(figsize=(5, 2.4))
     sns.histplot(
         x=[100 * share for share in causes.drawn_removed],
@@ -109,6 +112,7 @@ def causes_figure(causes: CausalCheck) -> Figure:
         edgecolor="white",
         label="as many others, drawn",
     )
+    assert causes.removed is not None
     axes.axvline(100 * causes.removed, color=INK, linewidth=2, label="the found filters")
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     axes.set_xlabel("percent of the negator's effect removed")

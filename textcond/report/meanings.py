@@ -12,8 +12,6 @@ MEANINGS = {
     "threshold": "conductance closer to 0 counts as neither raising nor lowering",
     "mean purity": "how often a filter pushes its usual way, of the sentences where it pushes",
     "pure filters": "filters whose purity is 95 % or more",
-    "positive filters": "usually raise the score",
-    "negative filters": "usually lower it",
     "dead filters": "never push beyond the threshold",
     "filter clusters": "groups of filters with like signs",
     "sentence clusters": "groups of sentences with like signs",
@@ -33,13 +31,13 @@ MEANINGS = {
     "negators found": "by their effect, from the sentences alone",
     "matches": "places where a rule's words stand",
     "fidelity": "matches that push the way the rule says",
-    "precision": "labelled matches whose label is the rule's, neutral ones left out",
-    "neutral": "labelled matches that are neither positive nor negative",
+    "precision": "labelled matches whose label is the rule's, those of neither side left out",
+    "neutral": "labelled matches whose label is of neither side",
     "agreement": "sentences that the rules alone and the network call the same",
     "network accuracy": "of the network itself on the labelled sentences",
     # The filters
     "width": "words that it sees at once",
-    "polarity": "the way that it usually pushes",
+    "side": "the side of the score that it usually pushes to",
     "purity": "sentences where it pushes that way, of those where it pushes",
     "active": "sentences where its conductance is beyond the threshold",
     "mean conductance": "over all sentences, in units of the score",
@@ -68,7 +66,12 @@ class Line(NamedTuple):
 def lines(figures: Mapping[str, Any]) -> list[Line]:
     """Every figure with its words; shares in percent."""
     named = [(name.replace("_", " "), value) for name, value in figures.items()]
-    return [Line(name, _number(name, value), MEANINGS.get(name, "")) for name, value in named]
+    return [Line(name, _number(name, value), _meaning(name)) for name, value in named]
+
+
+def _meaning(name: str) -> str:
+    is_side = name.startswith("filters for ")
+    return "usually push the score to this side" if is_side else MEANINGS.get(name, "")
 
 
 def _number(name: str, value: Any) -> str:

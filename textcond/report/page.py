@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
@@ -20,10 +19,16 @@ from textcond.analysis.extraction import extract_rules
 from textcond.analysis.negation import Negation, SideOfNegation, find_negation
 from textcond.analysis.rule_check import RuleCheck, check_rules
 from textcond.analysis.rules import RuleSet
+from textcond.attribution.quantity import MARGIN
 from textcond.corpora.gold import Gold
-from textcond.errors import NoRulesError
 from textcond.model.checkpoint import Model
-from textcond.report.analyses import card_figures, causes_figures, check_figures, rules_figures
+from textcond.report.analyses import (
+    card_figures,
+    causes_figures,
+    check_figures,
+    division_figures,
+    rules_figures,
+)
 from textcond.report.figures import causes_figure, curve_figure, division_figure, svg_of
 from textcond.report.meanings import MEANINGS, lines
 
@@ -42,7 +47,7 @@ class Study:
 
     division: Division
     negation: Negation
-    rules: RuleSet | None
+    rules: RuleSet
     check: RuleCheck | None
     """Of the rules on another corpus."""
     cards: tuple[FilterCard, ...]
@@ -71,10 +76,8 @@ def study(
 
     division = divide(analysis, seed=seed, watch=step("division of labour"))
     negation = find_negation(model, analysis, pairs, apart, seed=seed, watch=step("ablating"))
-    rules, check = None, None
-    with suppress(NoRulesError):
-        rules = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams"))
-    if rules is not None and held_out is not None:
+    rules, check = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams")), None
+    if rules.rules and held_out is not None:
         check = check_rules(rules, model, held_out[0], gold=held_out[1])
     found = [filter for side in negation.sides for filter in side.filters.found]
     busiest = sorted(division.roles, key=lambda role: -abs(role.mean))[:BUSIEST]
@@ -89,12 +92,13 @@ def render(study: Study) -> str:
     template = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         summary=study.division.analysis.summary(),
+        score=_score_in_words(study.division.analysis),
         division={
-            "figures": lines(study.division.summary()),
+            "figures": lines(division_figures(study.division)),
             "image": _image(division_figure(study.division)),
         },
         sides=[_side(side) for side in study.negation.sides],
-        rules=study.rules and _rules(study.rules, study.check),
+        rules=_rules(study.rules, study.check),
         cards=[_card(card) for card in study.cards],
         carded={card.filter for card in study.cards},
         meanings=[(name, MEANINGS[name]) for name in card_figures(study.cards[0])],
@@ -106,18 +110,41 @@ def _side(side: SideOfNegation) -> dict[str, Any]:
     return {
         "filters": side.filters,
         "rows": side.filters.filters[:shown],
-        "evidence": [name for name in side.filters.filters[0].evidence if name != "p_value"],
+        "evidence": _evidence(side),
         "retrieval": side.retrieval,
         "figures": lines(causes_figures(side.causes)),
-        "image": _image(causes_figure(side.causes)),
+        "note": side.causes.note,
+        "image": _image(causes_figure(side.causes)) if side.causes.drawn_removed else None,
+        "example": {"positive": "not good", "negative": "not bad"}.get(side.filters.negated),
     }
+
+
+def _evidence(side: SideOfNegation) -> list[str]:
+    """The columns of the table of filters."""
+    first = side.filters.filters[:1]
+    return [name for row in first for name in row.evidence if name != "p_value"]
+
+
+def _score_in_words(analysis: CorpusConductance) -> str:
+    manifest = analysis.manifest
+    rises, falls = manifest.poles
+    if manifest.target == MARGIN:
+        score = f"the margin, {rises} less {falls}"
+    elif manifest.target == rises:
+        score = f"that of {rises}"
+    elif manifest.target == f"{rises}:{falls}":
+        score = f"that of {rises} less that of {falls}"
+    else:
+        score = f"that of {rises} less that of all other classes"
+    return f"{score}, as a {manifest.output}"
 
 
 def _rules(rules: RuleSet, check: RuleCheck | None) -> dict[str, Any]:
     return {
         "figures": lines(rules_figures(rules)),
         "check": None if check is None else (check.data, lines(check_figures(check))),
-        "rows": rules.rules[:SHOWN_RULES],
+        "rows": rules.rules[:SHOWN_RULES] or rules.nearest,
+        "note": rules.note,
         "more": len(rules.rules[SHOWN_RULES:]),
         "image": None if check is None else _image(curve_figure(check)),
     }

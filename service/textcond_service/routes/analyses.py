@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from textcond.analysis.corpus import CorpusConductance, Sentence
-from textcond.attribution.quantity import quantity_of
+from textcond.attribution.quantity import corpus_target, quantity_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond_service import descriptions, jobs, schemas
@@ -59,7 +59,8 @@ async def analyze(
     key: IdempotencyKey = None,
 ) -> Response:
     """Compute every filter's conductance for every sentence of a corpus: a job."""
-    quantity_of(await core.model(body.model), body.target, body.output)
+    model = await core.model(body.model)
+    quantity_of(model, corpus_target(model, body.target), body.output)
 
     def check(session: Session) -> None:
         core.shelf.folder(body.model)
@@ -263,11 +264,15 @@ def _show(core: Core, job: Job) -> dict[str, Any]:
     return shown
 
 
-def _labels(sentence: Sentence) -> dict[str, int | None]:
-    """From 0, very negative, to 4; and whether it is positive and negative; null if not known."""
+def _labels(sentence: Sentence) -> dict[str, int | str | None]:
+    """From 0, very negative, to 4; whether it is positive and negative; its class; null where it is
+    not known."""
     names = ("label", "positive", "negative")
     values = [getattr(sentence, name) for name in names]
     return {
-        name: None if value == NO_LABEL else value
-        for name, value in zip(names, values, strict=True)
+        **{
+            name: None if value == NO_LABEL else value
+            for name, value in zip(names, values, strict=True)
+        },
+        "class": sentence.class_name or None,
     }

@@ -71,7 +71,8 @@ async def start_on_analysis(
     def check(session: Session) -> None:
         row = find_job(session, id, "analysis", lock=True)
         core.shelf.folder(row.model)
-        check_pairs(core, session, body.pairs)
+        if body.pairs is not None:
+            check_pairs(core, session, body.pairs)
         other = getattr(body, "held_out", None)
         if other is not None:
             finished(find_job(session, other, "analysis", lock=True))
@@ -86,7 +87,7 @@ async def start_on_analysis(
         body.model_dump(),
         check=check,
         model=analysis.model,
-        corpus=body.pairs,
+        corpus=body.pairs or "",
         analysis=id,
     )
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import Run
 
@@ -107,3 +108,18 @@ def test_files_to_choose_by_and_to_measure_on(run: Run, in_folder: Path, questio
     code, _, err = run("train", "--data", "imdb", "--name", "other", *parts)
     assert code == 2
     assert "imdb has parts of its own; leave `--dev` out." in err
+
+
+def test_names_that_cannot_be_trained(run: Run, in_folder: Path, questions: str) -> None:
+    options = ("--data", questions, *OPTIONS, "--epochs", "1")
+    code, _, err = run("train", "--name", "sst", *options, "--overwrite")
+    assert code == 2
+    assert "'sst' is the name of the model that ships, which yours would hide; choose" in err
+    (in_folder / "models").mkdir(exist_ok=True)
+    with FileLock(in_folder / "models" / ".mine.lock"):
+        code, _, err = run("train", "--name", "mine", *options)
+        assert code == 2
+        assert "Another process is training a model 'mine' in models; wait for it, or choose" in err
+        assert run("train", "--name", "other", *options)[0] == 0
+    assert run("train", "--name", "mine", *options)[0] == 0
+    assert sorted(path.name for path in (in_folder / "models").iterdir()) == ["mine", "other"]

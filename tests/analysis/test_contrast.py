@@ -81,7 +81,8 @@ def test_too_few_pairs_find_none(
     assert all(row.score == 0 for row in found.filters)
     check = check_cause(sst, found, pairs, np.ones(256, np.int64))
     assert check.note == "No filter was found, so none is ablated."
-    assert check.effect is not None and check.effect > 1
+    assert check.effect is not None
+    assert check.effect > 1
     assert (check.removed, check.drawn_removed, check.drawn_median, check.exceeded) == (
         *(None, ()),
         *(None, None),

@@ -23,6 +23,7 @@ from textcond.attribution.conductance import conductance, filter_conductance
 from textcond.corpora.files import stream_file
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
+from textcond.model.fingerprint import Fingerprint
 
 
 def texts_of(count: int, *, seed: int = 0) -> list[str]:
@@ -166,10 +167,10 @@ def test_another_analysis_is_refused(model: Model, tmp_path: Path, small_shards:
         with pytest.raises(AnalysisError, match=r"another corpus|a longer corpus"):
             CorpusConductance.compute(model, dataset_of(other), out)
     assert content(out) == before
+    fingerprint = Fingerprint.of("00", model.network)
+    other_model = Model("other", model.network, model.vocabulary, fingerprint=fingerprint)
     with pytest.raises(AnalysisError, match=r"computed with the model 'random' .*, not with"):
-        CorpusConductance.open(out).check_model(
-            Model("other", model.network, model.vocabulary, hash="00")
-        )
+        CorpusConductance.open(out).check_model(other_model)
 
 
 def test_broken_folders(model: Model, tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def read_shard(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 def _unreadable(path: Path, error: Exception) -> AnalysisError:
     reason = " ".join(str(error).split())
     return AnalysisError(
-        f"{path} cannot be read ({reason}); delete it and give its `textcond analyze` command again."
+        f"{path} cannot be read ({reason}); delete it and give its `textcond analyze` command "
+        "again."
     )
 
 

@@ -77,10 +77,10 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
         sides = POLARITY_HEADS
     if sides is None:
         margin = f"{MARGIN}, " if names == POLARITY_HEADS else ""
+        rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
         raise QuantityError(
-            f"`target` is {target!r}; this model has {margin}{', '.join(names)}, one against "
-            f"another, for instance {names[0]}:{names[-1]}, or one against the rest, "
-            f"{names[0]}:{REST}."
+            f"`target` is {target!r}; this model has {margin}{', '.join(names)}, or one against "
+            f"another, for instance {names[0]}:{names[-1]}{rest}."
         )
     plus, minus = sides
     weights = [float(name == plus) - float(name == minus) for name in names]

@@ -173,12 +173,12 @@ def model_of(analysis: CorpusConductance, name: str | None) -> Model:
     """The model that an analysis is of: the one that it names, unless another place is given."""
     from textcond.model.checkpoint import load
 
-    if name is not None:
-        return load(name)
     manifest = analysis.manifest
     try:
-        model = load(manifest.model)
+        model = load(name or manifest.model)
     except ModelError as error:
+        if name is not None:
+            raise
         raise ModelError(
             f"{analysis.folder} was computed with the model {manifest.model!r}, which cannot be "
             f"loaded by this name; give its folder by `--model`. ({error})"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
+from filelock import FileLock, Timeout
 
 from textcond.corpora.columns import CLASS, class_names
 from textcond.corpora.files import DEFAULT, ENDINGS, Layout
@@ -21,7 +23,7 @@ from textcond.errors import CorpusError, TrainingError
 from textcond.model import checkpoint
 from textcond.model.calibration import calibrate, calibration_errors
 from textcond.model.card import model_card
-from textcond.model.checkpoint import POLARITY_HEADS, Model, check_name
+from textcond.model.checkpoint import POLARITY_HEADS, SHIPPED, Model, check_name
 from textcond.model.evaluation import (
     encode_examples,
     evaluate,
@@ -105,68 +107,88 @@ def build_model(
     """
     folder = shelf / check_name(name)
     state = shelf / f"{name}.training.pt"
-    _check_free(folder, state, resume=resume, overwrite=overwrite)
-    if pretrain and not _pretraining_epochs(recipe):
-        raise TrainingError(
-            f"`pretraining_epochs` is 0, but `pretrain` is {pretrain!r}; leave one of them out."
+    with _claimed(shelf, name):
+        _check_free(folder, state, resume=resume, overwrite=overwrite)
+        if pretrain and not _pretraining_epochs(recipe):
+            raise TrainingError(
+                f"`pretraining_epochs` is 0, but `pretrain` is {pretrain!r}; leave one of them out."
+            )
+        if not isinstance(recipe, Recipe):
+            fitted(1, **recipe)  # refuses what it would refuse later
+        corpora = load_corpora(data, data_dir, pretrain=pretrain, dev=dev, test=test, layout=layout)
+        if not isinstance(recipe, Recipe):
+            recipe = fitted(len(corpora.train), **recipe)
+        word_vectors = load_vectors(vectors, dimensions=sizes.dimensions)
+        vocabulary = choose_vocabulary(corpora, word_vectors, size=vocabulary_size)
+        training_data = encode_corpora(corpora, vocabulary, recipe)
+        network, history = train(
+            training_data,
+            vocabulary,
+            word_vectors,
+            recipe,
+            sizes=sizes,
+            checkpoint=state,
+            resume=resume,
+            watch=watch,
         )
-    if not isinstance(recipe, Recipe):
-        fitted(1, **recipe)  # refuses what it would refuse later
-    corpora = load_corpora(data, data_dir, pretrain=pretrain, dev=dev, test=test, layout=layout)
-    if not isinstance(recipe, Recipe):
-        recipe = fitted(len(corpora.train), **recipe)
-    word_vectors = load_vectors(vectors, dimensions=sizes.dimensions)
-    vocabulary = choose_vocabulary(corpora, word_vectors, size=vocabulary_size)
-    training_data = encode_corpora(corpora, vocabulary, recipe)
+        trained = Model(name, network, vocabulary, corpora.outputs, bool(corpora.classes))
+        metrics = finish(trained, corpora) | {"history": history}
+        details = {
+            "data": titles.get(data, Path(data).name),
+            "parts": corpora.source or None,
+            "labels": dict(corpora.meanings) or None,
+            "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
+            "vectors": word_vectors.source,
+            "recipe": asdict(recipe),
+        }
+        options = {
+            "--dev": dev and dev.name,
+            "--test": test and test.name,
+            "--text-column": None if layout.text == DEFAULT.text else layout.text,
+            "--label-column": None if layout.label == DEFAULT.label else layout.label,
+            "--labels": layout.meanings
+            and ",".join(f"{old}={new}" for old, new in layout.meanings.items()),
+            "--pretrain": details["pretraining"],
+            "--vocabulary-size": vocabulary_size,
+            "--dimensions": sizes.dimensions,
+            "--widths": None
+            if sizes.widths == STANDARD.widths
+            else ",".join(map(str, sizes.widths)),
+            "--filters": None if sizes.filters == STANDARD.filters else sizes.filters,
+            "--hidden": None if sizes.hidden == STANDARD.hidden else sizes.hidden,
+            "--vectors": vectors and vectors.name,
+        }
+        card = model_card(trained, details, metrics, corpora.sizes, options)
+        model = checkpoint.save(
+            folder,
+            network=network,
+            vocabulary=vocabulary,
+            details=details,
+            metrics=metrics,
+            card=card,
+            outputs=trained.outputs,
+            softmax=trained.softmax,
+        )
+        state.unlink()
+        return model
+
+
+@contextmanager
+def _claimed(shelf: Path, name: str) -> Iterator[None]:
+    """No other process trains a model of this name meanwhile."""
     shelf.mkdir(parents=True, exist_ok=True)
-    network, history = train(
-        training_data,
-        vocabulary,
-        word_vectors,
-        recipe,
-        sizes=sizes,
-        checkpoint=state,
-        resume=resume,
-        watch=watch,
-    )
-    trained = Model(name, network, vocabulary, corpora.outputs, bool(corpora.classes))
-    metrics = finish(trained, corpora) | {"history": history}
-    details = {
-        "data": titles.get(data, Path(data).name),
-        "parts": corpora.source or None,
-        "labels": dict(corpora.meanings) or None,
-        "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
-        "vectors": word_vectors.source,
-        "recipe": asdict(recipe),
-    }
-    options = {
-        "--dev": dev and dev.name,
-        "--test": test and test.name,
-        "--text-column": None if layout.text == DEFAULT.text else layout.text,
-        "--label-column": None if layout.label == DEFAULT.label else layout.label,
-        "--labels": layout.meanings
-        and ",".join(f"{old}={new}" for old, new in layout.meanings.items()),
-        "--pretrain": details["pretraining"],
-        "--vocabulary-size": vocabulary_size,
-        "--dimensions": sizes.dimensions,
-        "--widths": None if sizes.widths == STANDARD.widths else ",".join(map(str, sizes.widths)),
-        "--filters": None if sizes.filters == STANDARD.filters else sizes.filters,
-        "--hidden": None if sizes.hidden == STANDARD.hidden else sizes.hidden,
-        "--vectors": vectors and vectors.name,
-    }
-    card = model_card(trained, details, metrics, corpora.sizes, options)
-    model = checkpoint.save(
-        folder,
-        network=network,
-        vocabulary=vocabulary,
-        details=details,
-        metrics=metrics,
-        card=card,
-        outputs=trained.outputs,
-        softmax=trained.softmax,
-    )
-    state.unlink()
-    return model
+    lock = shelf / f".{name}.lock"
+    try:
+        with FileLock(lock, timeout=0):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise TrainingError(
+            f"Another process is training a model {name!r} in {shelf}; wait for it, or choose "
+            "another name."
+        ) from None
 
 
 def _pretraining_epochs(recipe: Recipe | Mapping[str, Any]) -> int:
@@ -316,6 +338,11 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
 
 
 def _check_free(folder: Path, state: Path, *, resume: bool, overwrite: bool) -> None:
+    if folder.name == SHIPPED:
+        raise TrainingError(
+            f"{SHIPPED!r} is the name of the model that ships, which yours would hide; choose "
+            "another name."
+        )
     if folder.exists() and not overwrite:
         raise TrainingError(f"{folder} is there already; choose another name, or `--overwrite`.")
     if folder.exists() and not folder.is_dir():

@@ -27,6 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 from textcond.disk import sync
 from textcond.errors import ModelError
+from textcond.model.fingerprint import Fingerprint
 from textcond.model.network import Shape, TextCNN, has_finite_weights, has_zero_rows
 from textcond.text.vocabulary import Vocabulary
 
@@ -49,11 +50,17 @@ class Model:
     outputs: tuple[str, ...] = POLARITY_HEADS
     softmax: bool = False
     """Whether the outputs compete (one class a text) or are asked one by one (heads)."""
-    hash: str = ""
-    """First 16 hex digits of the sha256 of config.json, which holds those of the rest."""
+    fingerprint: Fingerprint | None = None
+    """Of a model that was loaded."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     """What config.json says of recipe, data and vectors."""
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex digits of the sha256 of config.json, which holds those of the rest; others
+        if the weights were changed since, and none for a model that is not saved."""
+        return "" if self.fingerprint is None else self.fingerprint.hash_of(self.network)
 
     def __post_init__(self) -> None:
         shape = self.network.shape
@@ -93,13 +100,14 @@ def load(name: str | Path, *, shelf: Path = SHELF) -> Model:
         ) from error
     for file, sha256 in expected.items():
         _check_sum(folder / file, sha256)
+    network = _read_network(folder / WEIGHTS, shape)
     return Model(
         name=folder.resolve().name,
-        network=_read_network(folder / WEIGHTS, shape),
+        network=network,
         vocabulary=Vocabulary.load(folder / VOCABULARY),
         outputs=outputs,
         softmax=softmax,
-        hash=_short_hash(config_bytes),
+        fingerprint=Fingerprint.of(_short_hash(config_bytes), network),
         metrics=_read_metrics(folder / METRICS),
         details=details,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,24 +56,11 @@ def division_figure(division: Division) -> Figure:
             "cluster": [clusters[(c - 1) % 8] for c in division.sentence_clusters.tolist()],
         }
     )
-    grid = sns.clustermap(
-        signs,
-        row_linkage=division.sentence_tree,
-        col_linkage=division.filter_tree,
-        row_colors=rows,
-        col_colors=columns,
-        cmap=ListedColormap([RED, GREEN, BLUE]),
-        vmin=-1.5,
-        vmax=1.5,
-        figsize=(26, 15),
-        dendrogram_ratio=(0.06, 0.1),
-        colors_ratio=(0.012, 0.021),
-        cbar_pos=None,
-        xticklabels=True,
-        yticklabels=False,
-        rasterized=True,
-        tree_kws={"linewidths": 0.5},
-    )
+    with warnings.catch_warnings():
+        # Where all sentences have the same signs, their tree has no height.
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high xlims")
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high ylims")
+        grid = _clustered(division, signs, rows, columns)
     axes = grid.ax_heatmap
     axes.tick_params(axis="x", labelsize=6, length=0, pad=2, rotation=90)
     axes.set_xlabel("filter", fontsize=_LARGE)
@@ -97,6 +85,29 @@ def division_figure(division: Division) -> Figure:
     )
     figure: Figure = grid.figure
     return figure
+
+
+def _clustered(
+    division: Division, signs: pd.DataFrame, rows: pd.DataFrame, columns: pd.DataFrame
+) -> sns.matrix.ClusterGrid:
+    return sns.clustermap(
+        signs,
+        row_linkage=division.sentence_tree,
+        col_linkage=division.filter_tree,
+        row_colors=rows,
+        col_colors=columns,
+        cmap=ListedColormap([RED, GREEN, BLUE]),
+        vmin=-1.5,
+        vmax=1.5,
+        figsize=(26, 15),
+        dendrogram_ratio=(0.06, 0.1),
+        colors_ratio=(0.012, 0.021),
+        cbar_pos=None,
+        xticklabels=True,
+        yticklabels=False,
+        rasterized=True,
+        tree_kws={"linewidths": 0.5},
+    )
 
 
 def causes_figure(causes: CausalCheck) -> Figure:

@@ -89,6 +89,8 @@ def study(
 def render(study: Study) -> str:
     """The page."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    # Jinja's own `capitalize` would make small letters of the rest, which may be a class's name.
+    environment.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
     template = files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         summary=study.division.analysis.summary(),

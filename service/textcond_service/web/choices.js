@@ -3,31 +3,51 @@ import { everything, get } from "./api.js";
 import { field, make, select } from "./elements.js";
 import { count } from "./numbers.js";
 
-function targets({ outputs }) {
-  const polar = outputs.includes("positive") && outputs.includes("negative");
-  const pairs = outputs.flatMap((one) => outputs.filter((other) => other !== one)
-    .map((other) => [`${one}:${other}`, `${one} against ${other}`]));
-  const heads = outputs.map((name) => [name, `${name} alone`]);
-  return polar ? [["margin", "positive against negative"], ...heads] : [...heads, ...pairs];
+const isPolar = (outputs) => outputs.length === 2 && outputs[0] === "positive" && outputs[1] === "negative";
+const CALLED = "margin", ALONE = "", REST = "rest";
+
+// What can be explained, and against what; of a sentiment model each choice says both.
+function targets(outputs, ofCorpus) {
+  if (isPolar(outputs)) return [[CALLED, "positive against negative"], ...outputs.map((name) => [name, `${name} alone`])];
+  const classes = outputs.map((name) => [name]);
+  // Of a whole corpus one score is needed, the same for each text.
+  return ofCorpus ? classes : [[CALLED, "the class that it calls"], ...classes];
 }
+
+const opponents = (outputs, one) => [[REST, "all other classes"], [ALONE, "nothing: its own score"],
+  ...outputs.filter((name) => name !== one).map((name) => [name])];
 
 const OUTPUTS = [["logit", "logit"], ["probability", "probability"]];
 
 // Fields for model, target and output; `choose` puts values into them.
-export async function quantityFields(onchange = () => {}) {
+export async function quantityFields(onchange = () => {}, { ofCorpus = false } = {}) {
   const models = (await everything("/v1/models")).filter((model) => !model.problem);
   const model = select("model", models.map(({ name }) => [name]), "sst");
-  const target = select("target", [], "margin");
+  const side = select("side", [], CALLED), against = select("against", [], REST);
   const output = select("output", OUTPUTS, "logit");
   const details = new Map();
+  const sideField = field("Explain", side, { long: true }), againstField = field("Against", against, { long: true });
+  let outputs = [];
+  const target = { get value() { return againstField.hidden || !against.value ? side.value : `${side.value}:${against.value}`; } };
 
   async function list(chosen) {
     const name = model.value;
     if (!details.has(name)) details.set(name, await get(`/v1/models/${name}`));
-    const choices = targets(details.get(name));
-    const known = choices.some(([value]) => value === chosen);
-    target.replaceChildren(...select("", choices).children);
-    target.value = known ? chosen : choices[0][0];
+    ({ outputs } = details.get(name));
+    const choices = targets(outputs, ofCorpus);
+    // A name may hold colons itself.
+    const known = choices.map(([value]) => value).filter((value) => chosen === value || chosen.startsWith(`${value}:`))
+      .sort((one, other) => other.length - one.length)[0] ?? choices[0][0];
+    side.replaceChildren(...select("", choices).children);
+    side.value = known;
+    oppose(chosen.startsWith(`${known}:`) ? chosen.slice(known.length + 1) : chosen === known ? ALONE : REST);
+  }
+
+  function oppose(chosen) {
+    againstField.hidden = isPolar(outputs) || side.value === CALLED;
+    const choices = opponents(outputs, side.value);
+    against.replaceChildren(...select("", choices).children);
+    against.value = choices.some(([value]) => value === chosen) ? chosen : REST;
   }
 
   async function choose(query) {
@@ -40,8 +60,9 @@ export async function quantityFields(onchange = () => {}) {
     await list(target.value);
     onchange();
   });
-  await list("margin");
-  const fields = [field("Model", model), field("Explain", target, { long: true }), field("As", output)];
+  side.addEventListener("change", () => oppose(against.value));
+  await list(CALLED);
+  const fields = [field("Model", model), sideField, againstField, field("As", output)];
   return { fields, choose, model, target, output };
 }
 

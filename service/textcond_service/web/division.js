@@ -37,7 +37,7 @@ async function show(id, signal) {
     request(`${at}/signs`, { signal }).then((answer) => answer.arrayBuffer()),
   ]);
   const readout = make("p", { class: "readout", role: "status" }, "Point at the map, or focus it and use the arrow keys.");
-  const tell = ({ filter, row, sign }) => readout.replaceChildren(...told(division.roles[filter], sentences.items[row], sign));
+  const tell = ({ filter, row, sign }) => readout.replaceChildren(...told(division.roles[filter], sentences.items[row], sign, division.poles));
   const map = signsMap({
     signs: new Int8Array(signs), filters: division.filter_order, sentences: division.sentence_order,
     roles: division.roles, scores: sentences.items.map(({ score }) => score), clusters: division.sentence_cluster,
@@ -46,7 +46,7 @@ async function show(id, signal) {
   const left = division.sentences - division.rows.length;
   return [
     figures(division), make("h2", {}, "The signs of conductance"),
-    make("p", {}, `A row is a sentence, a column a filter; like ones stand together. ${left > 0 ? `Drawn at random: ${count(division.rows.length)} of ${count(division.sentences)} sentences. ` : ""}The strips on top tell each filter's polarity and group, those at the left what the model calls each sentence, and its group.`),
+    make("p", {}, `A row is a sentence, a column a filter; like ones stand together. ${left > 0 ? `Drawn at random: ${count(division.rows.length)} of ${count(division.sentences)} sentences. ` : ""}The strips on top tell what each filter usually does (blue: pushes towards ${division.poles[0]}, red: towards ${division.poles[1]}) and its group, those at the left whether the sentence's score is above zero, and its group.`),
     make("p", { class: "legend small" }, [["raises", "raises the score"], ["lowers", "lowers it"], ["neither", `within ${fixed(division.threshold)} of zero`]]
       .map(([name, label]) => make("span", {}, make("span", { class: `key ${name}` }), label))),
     make("p", { class: "row" }, map.buttons, download("Picture (PNG)", `${at}/division.png`, "division.png")),
@@ -55,11 +55,14 @@ async function show(id, signal) {
   ];
 }
 
-function told(role, sentence, sign) {
+// What a filter usually pushes to.
+export const sideOf = (role, poles) => ({ positive: poles[0], negative: poles[1] })[role.polarity] ?? "none";
+
+function told(role, sentence, sign, poles) {
   const pushes = sign > 0 ? "raises the score" : sign < 0 ? "lowers the score" : "does next to nothing";
   const colour = sign > 0 ? "up" : sign < 0 ? "down" : "soft";
   return [
-    make("b", {}, `Filter ${role.filter}`), ` (width ${role.width}, ${role.polarity}${role.purity === null ? "" : `, purity ${percent(role.purity, 0)}`}, group ${role.cluster}) `,
+    make("b", {}, `Filter ${role.filter}`), ` (width ${role.width}, usually for ${sideOf(role, poles)}${role.purity === null ? "" : `, purity ${percent(role.purity, 0)}`}, group ${role.cluster}) `,
     make("b", { class: colour }, pushes), ` of sentence ${sentence.row} (score `, exact(sentence.score, signed(sentence.score)), "): ", sentence.text,
   ];
 }
@@ -70,8 +73,8 @@ function figures(division) {
     ["Sentences", division.sentences, count, `of ${division.data}`],
     ["Mean purity", division.mean_purity, percent, "how often a filter pushes its usual way"],
     ["Pure filters", division.pure_filters, percent, "their purity is 95 % or more"],
-    ["Positive filters", division.positive_filters, count, "usually raise the score"],
-    ["Negative filters", division.negative_filters, count, "usually lower it"],
+    [`Filters for ${division.poles[0]}`, division.positive_filters, count, "usually raise the score"],
+    [`Filters for ${division.poles[1]}`, division.negative_filters, count, "usually lower it"],
     ["Dead filters", division.dead_filters, count, "never push beyond the threshold"],
     ["Groups", division.filter_clusters, (value) => `${value} and ${groups}`, "of filters, and of sentences, with like signs"],
     ["Stability", division.stability, fixed, "of the filters' groups when sentences are drawn anew: 1 the same, 0 as by chance"],

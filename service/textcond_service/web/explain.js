@@ -87,6 +87,7 @@ function scale(answers, ...lists) {
 function explanation(answer, filters, most, { table = true } = {}) {
   const card = (filter) => openCard(answer.model, filter);
   return [
+    answer.warning ? make("p", { class: "notice" }, answer.warning) : "",
     sentence(answer, most.words),
     heads(answer),
     make("p", {}, "The words move the score from ", exact(answer.baseline_score, fixed(answer.baseline_score)),
@@ -102,7 +103,7 @@ function heads({ heads: found }) {
   return make("div", { class: "heads" }, Object.entries(found).flatMap(([name, { logit, probability }]) => {
     const fillOf = make("div");
     fillOf.style.width = `${100 * probability}%`;
-    return [make("span", {}, name), make("div", { class: `bar ${name}` }, fillOf),
+    return [make("span", {}, name), make("div", { class: ["bar", ["positive", "negative"].includes(name) ? name : ""].join(" ") }, fillOf),
       make("span", { class: "number", title: `probability ${probability}, logit ${logit}` }, percent(probability))];
   }));
 }

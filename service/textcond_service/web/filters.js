@@ -1,6 +1,7 @@
 // Filters: which respond to a phrase, all of them in a list, and one on a card.
 import { get, post } from "./api.js";
 import { openCard, showCard } from "./card.js";
+import { sideOf } from "./division.js";
 import { finishedAnalyses, nameOf, quantityFields } from "./choices.js";
 import { field, fill, form, make, say, submit } from "./elements.js";
 import { link } from "./explain.js";
@@ -118,21 +119,22 @@ async function everyFilter(model, signal, again) {
   }
   const { roles } = await get(`/v1/analyses/${analysis.id}/division`, { signal });
   const card = (filter) => openCard(model, filter, analysis.id);
+  const { poles } = analysis.summary, side = (row) => sideOf(row, poles);
   const table = sortable([
     { label: "Filter", number: true, value: (row) => row.filter, show: (row) => link(row.filter, card) },
     { label: "Width", number: true, value: (row) => row.width },
-    { label: "Polarity", value: (row) => row.polarity, show: (row) => make("span", { class: { positive: "up", negative: "down" }[row.polarity] }, row.polarity) },
+    { label: "Side", title: "What it usually pushes to", value: side, show: (row) => make("span", { class: { positive: "up", negative: "down" }[row.polarity] }, side(row)) },
     { label: "Purity", number: true, title: "Of the sentences where it pushes, it pushes its usual way", value: (row) => row.purity, show: (row) => exact(row.purity, percent(row.purity)) },
     { label: "Active", number: true, title: "Sentences where it pushes", value: (row) => row.active, show: (row) => exact(row.active, percent(row.active)) },
     { label: "Mean", number: true, title: "Mean conductance", value: (row) => row.mean, show: (row) => coloured(row.mean) },
     { label: "Group", number: true, title: "Filters with like signs", value: (row) => row.cluster },
   ], roles, { label: "All filters" });
   const count = make("span", { role: "status", class: "soft" }, `${roles.length} filters`);
-  const kind = make("select", { onchange: () => narrow() }, ["all", "positive", "negative", "dead"].map((name) => make("option", {}, name)));
+  const kind = make("select", { onchange: () => narrow() }, ["all", ...poles, "none"].map((name) => make("option", {}, name)));
   const narrow = () => {
-    const shown = table.only((row) => kind.value === "all" || row.polarity === kind.value);
+    const shown = table.only((row) => kind.selectedIndex === 0 || side(row) === kind.value);
     count.textContent = `${shown} of ${roles.length} filters`;
   };
   return [heading, make("p", { class: "soft" }, `As in ${nameOf(analysis)}.`),
-    make("div", { class: "fields" }, field("Polarity", kind), count), table.element];
+    make("div", { class: "fields" }, field("Side", kind), count), table.element];
 }

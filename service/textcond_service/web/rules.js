@@ -70,6 +70,7 @@ async function extractForm(analysis, analyses, started) {
     field("Support", number("support", 3, 1), { hint: "matches, at least" }),
     field("Fidelity", number("fidelity", 0.8, 0.05), { hint: "at least" }),
     pairs, field("Check on", select("held_out", [["", "no other analysis"], ...others], ""))));
+  pairs.querySelector("select").prepend(make("option", { value: "", selected: true }, "what suits the model"));
   const narrow = () => {
     const chosen = sources.querySelector(":checked").value;
     exemplar.hidden = chosen !== "exemplar";
@@ -81,7 +82,7 @@ async function extractForm(analysis, analyses, started) {
     const own = asked.filters === "exemplar" ? {} : { text: "", pattern: "" };
     const body = {
       ...asked, ...own, share: Number(asked.share), support: Number(asked.support),
-      fidelity: Number(asked.fidelity), held_out: asked.held_out || null,
+      fidelity: Number(asked.fidelity), held_out: asked.held_out || null, pairs: asked.pairs || null,
     };
     started(await post(`/v1/analyses/${analysis}/rules`, body));
   });
@@ -108,24 +109,20 @@ async function sets(analysis, wanted, go, signal) {
     ...setOf(rules, job.id)].filter(Boolean);
 }
 
-function setOf({ rules, negators, held_out: check }, id) {
+function setOf({ rules, negators, poles = ["positive", "negative"], nearest = [], note = "", held_out: check }, id) {
+  if (!rules.length) {
+    return [make("p", { class: "notice" }, note || "No pattern of words has the support and the fidelity that were asked for. Lower them under “More options”."),
+      ...(nearest.length ? [make("h3", {}, "The patterns that came nearest to a rule"), tableOf(nearest).element] : [])];
+  }
   const files = [["JSON", "json", "json"], ["CSV", "csv", "csv"], ["spaCy", "spacy", "jsonl"]].map(([label, format, ending]) =>
     download(label, `/v1/rules/${id}?format=${format}`, `rules.${ending}`));
-  const share = (name) => (rule) => exact(rule[name], percent(rule[name], name === "coverage" ? 2 : 0));
-  const table = sortable([
-    { label: "Rule", value: (rule) => rule.name, show: (rule) => make("span", { class: rule.sign > 0 ? "up" : "down" }, rule.name.split("|").flatMap((part, place) => (place ? ["|", document.createElement("wbr"), part] : [part]))) },
-    { label: "Weight", number: true, title: "Mean conductance of the matched words, all filters together", value: (rule) => rule.weight, show: (rule) => exact(rule.weight, signed(rule.weight)) },
-    { label: "Support", number: true, title: "Matches in the corpus", value: (rule) => rule.support, show: (rule) => count(rule.support) },
-    { label: "Fidelity", number: true, title: "Matches that push the rule's way", value: (rule) => rule.fidelity, show: share("fidelity") },
-    { label: "Precision", number: true, title: "Labelled matches whose label is the rule's", value: (rule) => rule.precision, show: share("precision") },
-    { label: "Coverage", number: true, title: "Share of the conductance of all strong n-grams", value: (rule) => rule.coverage, show: share("coverage") },
-    { label: "Example", kind: "example", value: (rule) => rule.examples[0] ?? "" },
-  ], rules, { label: "Rules" });
-  const words = make("input", { type: "search", spellcheck: "false" }), side = select("", [["0", "either way"], ["1", "up"], ["-1", "down"]], "0");
+  const table = tableOf(rules);
+  const sides = [...new Set(rules.map((rule) => rule.towards ?? (rule.sign > 0 ? poles[0] : poles[1])))].sort();
+  const words = make("input", { type: "search", spellcheck: "false" }), side = select("", [["", "either side"], ...sides.map((name) => [name])], "");
   const shown = make("p", { role: "status", class: "soft" }, `${count(rules.length)} rules`);
   const narrow = () => {
-    const wanted = words.value.trim().toLowerCase(), sign = Number(side.value);
-    const left = table.only((rule) => rule.name.toLowerCase().includes(wanted) && (!sign || rule.sign === sign));
+    const wanted = words.value.trim().toLowerCase();
+    const left = table.only((rule) => rule.name.toLowerCase().includes(wanted) && (!side.value || rule.towards === side.value));
     shown.textContent = `${count(left)} of ${count(rules.length)} rules`;
   };
   words.addEventListener("input", narrow);
@@ -135,10 +132,21 @@ function setOf({ rules, negators, held_out: check }, id) {
       "In a rule a|b is either word, _ any one word, _{0,2} none to two."),
     check ? checkOf(check) : null,
     make("div", { class: "row files" }, make("span", {}, "Download"), files),
-    rules.length
-      ? make("div", {}, make("div", { class: "fields" }, field("Only rules that contain", words), field("Push the score", side), shown), table.element)
-      : make("p", { class: "notice" }, "No pattern of words has the support and the fidelity that were asked for. Lower them under “More options”."),
+    make("div", {}, make("div", { class: "fields" }, field("Only rules that contain", words), field("For", side), shown), table.element),
   ];
+}
+
+function tableOf(rules) {
+  const share = (name) => (rule) => exact(rule[name], percent(rule[name], name === "coverage" ? 2 : 0));
+  return sortable([
+    { label: "Rule", value: (rule) => rule.name, show: (rule) => make("span", { class: rule.sign > 0 ? "up" : "down" }, rule.name.split("|").flatMap((part, place) => (place ? ["|", document.createElement("wbr"), part] : [part]))) },
+    { label: "Weight", number: true, title: "Mean conductance of the matched words, all filters together", value: (rule) => rule.weight, show: (rule) => exact(rule.weight, signed(rule.weight)) },
+    { label: "Support", number: true, title: "Matches in the corpus", value: (rule) => rule.support, show: (rule) => count(rule.support) },
+    { label: "Fidelity", number: true, title: "Matches that push the rule's way", value: (rule) => rule.fidelity, show: share("fidelity") },
+    { label: "Precision", number: true, title: "Labelled matches whose label is the rule's", value: (rule) => rule.precision, show: share("precision") },
+    { label: "Coverage", number: true, title: "Share of the conductance of all strong n-grams", value: (rule) => rule.coverage, show: share("coverage") },
+    { label: "Example", kind: "example", value: (rule) => rule.examples[0] ?? "" },
+  ], rules, { label: "Rules" });
 }
 
 function checkOf(check) {

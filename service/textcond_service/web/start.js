@@ -9,7 +9,7 @@ const SPLITS = ["dev", "test", "dev+test", "train", "train+dev+test"].map((name)
 // A form that starts an analysis; `done` is told the job when it has succeeded. The form follows
 // it, unless somebody else does who is told when it has `started`.
 export async function analysisForm(signal, done, { model, started } = {}) {
-  const quantity = await quantityFields();
+  const quantity = await quantityFields(() => {}, { ofCorpus: true });
   if (model) await quantity.choose(new URLSearchParams({ model }));
   const place = make("div");
   const fields = make("div", { class: "fields" },
@@ -17,7 +17,8 @@ export async function analysisForm(signal, done, { model, started } = {}) {
     field("Split", select("split", SPLITS, "dev"), { hint: "an uploaded file has none" }),
     quantity.fields.slice(1), submit("Start the analysis"));
   const made = form({ class: "start" }, fields, async (data) => {
-    const job = await post("/v1/analyses", Object.fromEntries(data));
+    const { model: name, corpus, split, output } = Object.fromEntries(data);
+    const job = await post("/v1/analyses", { model: name, corpus, split, output, target: quantity.target.value });
     if (started) started(job);
     else place.replaceChildren(progress(job, signal, done));
   });

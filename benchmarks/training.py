@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from benchmarks.timing import Figures
 from textcond.corpora.loading import load_corpus
-from textcond.model.evaluation import accuracies, encode_examples, predict_logits
+from textcond.model.batches import predict_logits
+from textcond.model.evaluation import accuracies, encode_examples
 from textcond.model.network import TextCNN, pad
 from textcond.model.recipe import Recipe
 from textcond.model.training import Progress, TrainingData, initial_network, train

@@ -25,7 +25,8 @@ def test_explain_json(run: Run, sst: Model) -> None:
     answer = json.loads(out)
     assert [*answer] == [
         *("model", "model_hash", "text", "tokens", "unknown", "target", "output", "heads"),
-        *("prediction", "score", "baseline_score", "delta", "token_attributions", "filters"),
+        *("prediction", "unknown_words", "warning", "score", "baseline_score", "delta"),
+        *("token_attributions", "filters"),
     ]
     assert answer["model_hash"] == sst.hash
     assert answer["tokens"] == ["This", "is", "n't", "qwrtz", "good"]
@@ -197,7 +198,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_every_command_has_help(run: Run) -> None:
     commands = [command.callback.__name__ for command in cli.app.registered_commands]
     assert commands == [
-        *("train", "evaluate", "explain", "filters"),
+        *("train", "evaluate", "predict", "explain", "filters"),
         *("analyze", "division", "negation", "rules", "card", "report"),
         *("study", "models", "serve", "migrate"),
     ]

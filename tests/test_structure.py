@@ -85,11 +85,12 @@ def test_everything_exported_is_there() -> None:
 
 
 def test_examples_of_the_readme() -> None:
-    """Every block of Python in the README runs, one after another."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert blocks
-    program = "\n".join(blocks)
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    """Every block of Python in the README and of the library's page runs, one after another."""
+    for name in ("README.md", "docs/library.md"):
+        blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+        assert blocks
+        program = "\n".join(blocks)
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
 def test_commands_of_the_readme() -> None:
@@ -98,6 +99,15 @@ def test_commands_of_the_readme() -> None:
     shown = re.findall(r"^textcond (\w+)", "\n".join(blocks), re.MULTILINE)
     commands = {command.callback.__name__ for command in app.registered_commands}
     assert set(shown) == commands | {group.name for group in app.registered_groups}
+
+
+def test_links_of_the_pages() -> None:
+    """What the README and the pages of docs/ point to is there, and the README is short."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "data" / "README.md"]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), (page, target)
+    assert len(pages[0].read_text().splitlines()) <= 130
 
 
 @pytest.mark.thorough

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from textcond.corpora.files import DEFAULT, Layout
 from textcond.errors import TextcondError
 from textcond_service.settings import Settings
 
@@ -95,6 +96,15 @@ class Corpus(Base):
     size: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[str] = mapped_column(String(64))
     created: Mapped[float]
+    layout: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Its columns of texts and labels, what labels mean, and what was told when it was read."""
+
+    @property
+    def reading(self) -> Layout:
+        """How the library reads the file."""
+        if self.layout is None:
+            return DEFAULT
+        return Layout(self.layout["text"], self.layout["label"], self.layout["meanings"])
 
 
 class Key(Base):
@@ -245,5 +255,5 @@ def _server_engine(settings: Settings) -> Engine:
         )
     except ImportError as error:
         raise DatabaseError(
-            f"PostgreSQL takes more ({error.name} is missing): `pip install 'textcond[server]'`."
+            f"PostgreSQL takes more ({error.name} is missing): `pip install '.[server]'`."
         ) from error

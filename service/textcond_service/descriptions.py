@@ -92,6 +92,9 @@ class CorpusSummary(BaseModel):
     labelled: int | None
     bytes: int | None
     created: float | None
+    text_column: str
+    label_column: str
+    told: list[str]
 
 
 class Job(BaseModel):

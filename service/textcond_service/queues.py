@@ -34,8 +34,7 @@ def open_queue(settings: Settings) -> Huey:
             return queue
         except ImportError as error:
             raise QueueError(
-                f"This queue takes more ({error.name} is missing): `pip install "
-                "'textcond[server]'`."
+                f"This queue takes more ({error.name} is missing): `pip install '.[server]'`."
             ) from error
         except QueueError:
             raise

@@ -21,6 +21,7 @@ from textcond.analysis.run import Progress as AnalysisProgress
 from textcond.analysis.sides import gold_of_analysis
 from textcond.attribution.explanation import query_filters
 from textcond.attribution.quantity import corpus_target
+from textcond.corpora.files import DEFAULT, Layout
 from textcond.corpora.loading import is_file, open_corpus
 from textcond.corpora.pairs import DEFAULT_PAIRS, load_pairs
 from textcond.disk import write_whole
@@ -93,6 +94,7 @@ class Work:
                 name,
                 data,
                 recipe,
+                layout=self._layout(request["corpus"]),
                 data_dir=data_dir,
                 pretrain=pretrain,
                 vocabulary_size=request["vocabulary_size"],
@@ -118,7 +120,7 @@ class Work:
         folder = self.storage.analysis(job.id)
         analysis = CorpusConductance.compute(
             model,
-            open_corpus(data, split, data_dir=data_dir),
+            open_corpus(data, split, data_dir=data_dir, layout=self._layout(request["corpus"])),
             folder,
             data=f"{request['corpus']} {split}".strip(),
             target=corpus_target(model, request["target"]),
@@ -215,7 +217,9 @@ class Work:
             return analysis.manifest.data, *own_pairs(analysis, seed=seed)
         named = named or DEFAULT_PAIRS
         pairs, _ = self._data(named, pairs=True)
-        return named, *load_pairs(pairs, data_dir=self.settings.sst, seed=seed)
+        return named, *load_pairs(
+            pairs, data_dir=self.settings.sst, seed=seed, layout=self._layout(named)
+        )
 
     def _model(self, job: Job) -> Model:
         return checkpoint.load(job.model, shelf=self.storage.models)
@@ -235,6 +239,10 @@ class Work:
                 "WikiTableQuestions."
             )
         return corpus, self.settings.folder_of(corpus)
+
+    def _layout(self, corpus: str) -> Layout:
+        uploaded = patiently(lambda: self._uploaded(corpus))
+        return DEFAULT if uploaded is None else uploaded.reading
 
     def _uploaded(self, corpus: str) -> Corpus | None:
         with self.database.reading() as session:

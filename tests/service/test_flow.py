@@ -62,8 +62,9 @@ def test_the_readme_s_way_through_the_api(service: Running, tmp_path: Path) -> N
     assert service.client.get("/v1/models/small").json()["data"] == "rotten-tomatoes"
 
 
-def test_the_readme_s_client(service: Running) -> None:
-    (block,) = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_documented_client(service: Running) -> None:
+    text = (ROOT / "docs" / "service.md").read_text()
+    (block,) = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
     program = block.replace("http://127.0.0.1:8000", service.url)
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -63,7 +63,7 @@ def test_a_driver_that_is_missing(
     monkeypatch.setitem(sys.modules, driver, None)
     code, _, err = run(*command)
     assert (code, err.count("\n")) == (2, 1)
-    assert "is missing): `pip install 'textcond[server]'`" in err
+    assert "is missing): `pip install '.[server]'`" in err
 
 
 def test_treebank_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

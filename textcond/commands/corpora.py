@@ -128,7 +128,7 @@ def _on_dask(scheduler: str | None, workers: int | None) -> Iterator[Runner]:
         from textcond.cluster import workers_of
     except ImportError as error:
         raise ClusterError(
-            f"`workers` and `scheduler` need Dask ({error}); pip install 'textcond[cluster]'."
+            f"`workers` and `scheduler` need Dask ({error}); pip install '.[cluster]'."
         ) from error
     tell = partial(console(stderr=True).print, soft_wrap=True)
     with workers_of(scheduler, workers or 1, tell=tell) as (runner, dashboard):

@@ -114,8 +114,7 @@ def _settings(**given: Any) -> Settings:
         from textcond_service.settings import Settings
     except ImportError as error:
         raise TextcondError(
-            f"The service is not installed ({error.name} is missing): `pip install "
-            "'textcond[service]'`."
+            f"The service is not installed ({error.name} is missing): `pip install '.[service]'`."
         ) from error
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

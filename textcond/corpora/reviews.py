@@ -80,5 +80,5 @@ def _rows(name: str) -> list[tuple[str, int]]:
             rows = [row for row in csv.DictReader(file) if row["source"] == source]
         return [(read_markup(row["text"]).strip(), int(row["label"])) for row in rows]
     address, splits = _HUB[name]
-    dataset = load_from_hub(address, splits, remedy="`pip install 'textcond[data]'` brings it")
+    dataset = load_from_hub(address, splits, remedy="`pip install '.[data]'` brings it")
     return [(read_markup(row["text"]).strip(), row["label"]) for row in dataset]

@@ -10,10 +10,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from textcond.model.network import TextCNN
 from textcond.text.vocabulary import PADDING_ID, Vocabulary
 
 MOST_PADDED_TOKENS = 32_768
 """Of one batch: some 50 MB of window scores for each width, in float32."""
+_EVALUATED = 256
+"""Texts in a batch that is not trained on."""
 Batch = tuple[Int[Tensor, "batch length"], Int[Tensor, " batch"], Float[Tensor, "batch outputs"]]
 
 
@@ -89,6 +92,18 @@ def head_targets(labels: Int[Tensor, " texts"], softness: float) -> Float[Tensor
     """
     steps = torch.tensor([0, softness / 2, softness, 1 - softness, 1])
     return torch.stack([steps[labels.long()], steps[4 - labels.long()]], dim=1)
+
+
+def predict_logits(network: TextCNN, examples: Examples) -> Float[Tensor, "texts outputs"]:
+    """The logits of every text, in the corpus's order; the network is left as it was."""
+    logits = torch.empty(len(examples), network.shape.outputs)
+    training = network.training
+    network.eval()
+    with torch.inference_mode():
+        for rows, (ids, lengths, _) in examples.in_order(_EVALUATED):
+            logits[torch.from_numpy(rows)] = network(ids, lengths)
+    network.train(training)
+    return logits
 
 
 def _chunks(rows: Int[np.ndarray, " rows"], size: int) -> list[Int[np.ndarray, " chunk"]]:

@@ -21,6 +21,7 @@ from textcond.corpora.parts import file_parts
 from textcond.corpora.treebank import load_nodes
 from textcond.errors import CorpusError, TrainingError
 from textcond.model import checkpoint
+from textcond.model.batches import predict_logits
 from textcond.model.calibration import calibrate, calibration_errors
 from textcond.model.card import model_card
 from textcond.model.checkpoint import POLARITY_HEADS, SHIPPED, Model, check_name
@@ -315,9 +316,10 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     """Calibrate the trained network, in place, and measure it."""
     dev, test = (encode_examples(rows, model.vocabulary) for rows in (corpora.dev, corpora.test))
     softmax = model.softmax
-    before = calibration_errors(model.network, test, softmax=softmax)
+    before = calibration_errors(predict_logits(model.network, test), test.targets, softmax=softmax)
     temperature = calibrate(model.network, dev, softmax=softmax)
-    errors = zip(before, calibration_errors(model.network, test, softmax=softmax), strict=True)
+    names = ("class",) if softmax else model.outputs
+    after = calibration_errors(predict_logits(model.network, test), test.targets, softmax=softmax)
     metrics: dict[str, Any] = {
         "dev": evaluate(model, corpora.dev),
         "test": evaluate(model, corpora.test),
@@ -325,7 +327,7 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
             "temperature": temperature,
             **{
                 head: dict(zip(("before", "after"), pair, strict=True))
-                for head, pair in zip(("class",) if softmax else model.outputs, errors, strict=True)
+                for head, *pair in zip(names, before, after, strict=True)
             },
         },
     }

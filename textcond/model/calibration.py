@@ -12,8 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.model.batches import Examples
-from textcond.model.evaluation import predict_logits
+from textcond.model.batches import Examples, predict_logits
 from textcond.model.network import TextCNN
 
 BINS = 15
@@ -42,15 +41,17 @@ def expected_calibration_error(
 
 
 def calibration_errors(
-    network: TextCNN, examples: Examples, *, softmax: bool = False
+    logits: Float[Tensor, "texts outputs"],
+    targets: Float[Tensor, "texts outputs"],
+    *,
+    softmax: bool = False,
 ) -> list[float]:
     """`expected_calibration_error` of each head; of a classifier, of the class that it calls."""
-    logits = predict_logits(network, examples)
     if softmax:
         confidences, called = logits.double().softmax(dim=1).max(dim=1)
-        right = (called == examples.targets.argmax(dim=1)).double()
+        right = (called == targets.argmax(dim=1)).double()
         return [_binned_gap(confidences, right, 1 / logits.shape[1])]
-    heads = zip(logits.T, examples.targets.T, strict=True)
+    heads = zip(logits.T, targets.T, strict=True)
     return [expected_calibration_error(logit, target) for logit, target in heads]
 
 

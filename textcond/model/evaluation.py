@@ -14,26 +14,12 @@ from torch.nn import functional
 from textcond.corpora.columns import CLASS, NO_LABEL, class_names, five_class_dataset
 from textcond.corpora.negation import KINDS
 from textcond.errors import CorpusError
-from textcond.model.batches import Examples, head_targets
+from textcond.model.batches import Examples, head_targets, predict_logits
+from textcond.model.calibration import calibration_errors
 from textcond.model.checkpoint import Model
-from textcond.model.network import TextCNN
 from textcond.model.scores import class_scores
 from textcond.text.tokenizer import tokenize_all
 from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
-
-_BATCH_SIZE = 256
-
-
-def predict_logits(network: TextCNN, examples: Examples) -> Float[Tensor, "texts outputs"]:
-    """The logits of every text, in the corpus's order; the network is left as it was."""
-    logits = torch.empty(len(examples), network.shape.outputs)
-    training = network.training
-    network.eval()
-    with torch.inference_mode():
-        for rows, (ids, lengths, _) in examples.in_order(_BATCH_SIZE):
-            logits[torch.from_numpy(rows)] = network(ids, lengths)
-    network.train(training)
-    return logits
 
 
 def accuracies(
@@ -65,7 +51,8 @@ def class_accuracy(
 
 
 def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
-    """`scores.class_scores` on the labelled rows of a corpus; the share of words unknown.
+    """`scores.class_scores` on the labelled rows of a corpus, expected calibration errors, and the
+    share of unknown words.
 
     Of a model with a positive and a negative head the scores are of polar texts, by the margin, and
     `accuracies` come after them. Raises `CorpusError` if no row is labelled, or not as the model's
@@ -88,7 +75,21 @@ def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
         outputs[is_asked].argmax(dim=1).numpy() for outputs in (examples.targets, logits)
     )
     scores = class_scores(wanted, called, model.outputs)
-    return {**scores, **heads, "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
+    errors = calibration_errors(logits, examples.targets, softmax=model.softmax)
+    named = (
+        {"calibration_error": errors[0]}
+        if model.softmax
+        else {
+            f"{name}_calibration_error": error
+            for name, error in zip(model.outputs, errors, strict=True)
+        }
+    )
+    return {
+        **scores,
+        **heads,
+        **named,
+        "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean()),
+    }
 
 
 def negation_figures(model: Model, pairs: Dataset) -> dict[str, float | int | None]:

@@ -22,8 +22,8 @@ import torch
 
 from textcond.disk import write_whole
 from textcond.errors import TrainingError
-from textcond.model.batches import Examples
-from textcond.model.evaluation import accuracies, class_accuracy, is_polar, predict_logits
+from textcond.model.batches import Examples, predict_logits
+from textcond.model.evaluation import accuracies, class_accuracy, is_polar
 from textcond.model.loss import class_weights, loss_of
 from textcond.model.network import Shape, TextCNN, has_finite_weights
 from textcond.model.recipe import STANDARD, Recipe, Sizes

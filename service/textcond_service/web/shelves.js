@@ -83,14 +83,18 @@ export function trainForm(corpus, started) {
 export function uploadForm(uploaded) {
   const name = make("input", { name: "name", required: true, maxlength: 100, autocomplete: "off", spellcheck: "false" });
   const file = make("input", { type: "file", name: "file", required: true, accept: ".csv,.tsv,.jsonl,.txt" });
-  const told = make("p", { role: "status" });
+  const column = (name, value) => make("input", { name, value, maxlength: 200, spellcheck: "false", autocomplete: "off" });
+  const meanings = make("input", { name: "labels", maxlength: 10000, spellcheck: "false", autocomplete: "off" });
+  const told = make("div", { role: "status" });
   const made = form({}, [
-    make("div", { class: "fields" }, field("Name", name), field("File", file, { hint: "csv, tsv, jsonl or txt; columns text and, to train on, label", wide: true }), submit("Upload")), told,
+    make("div", { class: "fields" }, field("Name", name), field("File", file, { hint: "csv, tsv, jsonl or txt", wide: true })),
+    make("div", { class: "fields" }, field("Column of texts", column("text_column", "text")), field("Column of labels", column("label_column", "label"), { hint: "to train on" }),
+      field("What labels mean", meanings, { hint: "only if they are read wrongly: 1=negative,2=negative,4=positive", wide: true }), submit("Upload")), told,
   ], async (data) => {
     told.textContent = "Uploading…";
     try {
       const corpus = await (await request("/v1/corpora", { method: "POST", body: data })).json();
-      told.textContent = `${corpus.name}: ${count(corpus.rows)} rows, ${count(corpus.labelled)} labelled.`;
+      told.replaceChildren(...[`${corpus.name}: ${count(corpus.rows)} rows, ${count(corpus.labelled)} labelled.`, ...corpus.told].map((line) => make("p", {}, line)));
       made.reset();
       uploaded();
     } catch (error) {

@@ -248,7 +248,7 @@ def test_predicting_a_file(run: Run, in_folder: Path, classes: str) -> None:
         (("a.csv", "--out", "b/a.csv"), "There is no folder b; make it, or choose another file."),
         (("a.csv", "--out", "b.csv", "--text-column", "txt"), "has no column `txt` (`text`?)"),
         (("e.csv", "--out", "b.csv"), "e.csv has no rows; give at least one text."),
-        (("l.csv", "--out", "b.csv"), "save it as UTF-8"),
+        (("l.csv", "--out", "b.csv"), "is not UTF-8; convert it"),
     ],
 )
 def test_what_cannot_be_predicted(

@@ -257,7 +257,7 @@ def test_no_file(tmp_path: Path) -> None:
 def test_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"caf\xe9\n")
-    with pytest.raises(CorpusError, match=r"a\.txt cannot be read .*; save it as UTF-8"):
+    with pytest.raises(CorpusError, match=r"a\.txt is not UTF-8; convert it, for instance"):
         load_file(path)
 
 

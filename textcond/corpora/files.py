@@ -8,6 +8,7 @@ these keys; a txt file has one text a line and no labels. `labels` says what lab
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import json
@@ -174,7 +175,10 @@ def _rows(path: Path, layout: Layout, *, is_tolerant: bool = False) -> Iterator[
     except FileNotFoundError as error:
         raise CorpusError(f"There is no file {path}; check the path.") from error
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} cannot be read ({error}); save it as UTF-8.") from error
+        raise CorpusError(
+            f"{path} is not UTF-8; convert it, for instance with `iconv -f {_encoding(path)} -t "
+            f"UTF-8 {path.name} > utf8{path.suffix}`."
+        ) from error
     except csv.Error as error:
         raise CorpusError(f"{path} is broken ({error}); mend its quotes.") from error
     except FieldsError as error:
@@ -238,6 +242,12 @@ def _has_words(path: Path, row: Row, words: Sequence[str], layout: Layout) -> bo
     if not words and layout.strict:
         raise CorpusError(f"{path}, line {row.line}: the text is empty; remove the row.")
     return bool(words)
+
+
+def _encoding(path: Path) -> str:
+    """What a file that is not UTF-8 may be in, by the mark at its start."""
+    with path.open("rb") as file:
+        return "UTF-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "LATIN1"
 
 
 def _read_delimited(file: Any, path: Path, layout: Layout, is_tolerant: bool) -> Iterator[Row]:

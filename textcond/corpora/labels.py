@@ -8,6 +8,7 @@ mean several things.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -176,8 +177,22 @@ def _classes(labels: Mapping[str, str]) -> Labels:
         for label, name in labels.items()
         if name != spellings[_key(name)]
     ]
+    told += _misspelled(spellings)
     values = {label: places[_key(name)] for label, name in labels.items()}
     return Labels(values, tuple(names), note="; ".join(told))
+
+
+def _misspelled(keys: Iterable[str]) -> list[str]:
+    """Which classes look like words for a polarity, where others are such words."""
+    if not {*_WORDS} & {*keys}:
+        return []
+    found = {key: difflib.get_close_matches(key, _WORDS, 1, 0.8) for key in {*keys} - {*_WORDS}}
+    return [
+        f"{key!r} looks like a misspelling of {near[0]}, which keeps the labels from being a "
+        f"polarity: correct it, or give its meaning with `--labels`"
+        for key, near in sorted(found.items())
+        if near
+    ]
 
 
 def _key(label: str) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import textcond
 from tests.conftest import Run
+from textcond.model.checkpoint import load
 
 WORDS = {"animal": "dog cat horse", "colour": "red green blue", "food": "bread rice soup"}
 OPTIONS = ("--text-column", "question", "--label-column", "kind", "--vectors", "vectors.txt")
@@ -123,3 +125,58 @@ def test_names_that_cannot_be_trained(run: Run, in_folder: Path, questions: str)
         assert run("train", "--name", "other", *options)[0] == 0
     assert run("train", "--name", "mine", *options)[0] == 0
     assert sorted(path.name for path in (in_folder / "models").iterdir()) == ["mine", "other"]
+
+
+def test_several_labels_a_text(run: Run, in_folder: Path, questions: str) -> None:
+    """Labels that do not exclude each other, with a separator between them."""
+    words = {name: text.split()[0] for name, text in WORDS.items()}
+    rows = []
+    for number in range(120):
+        names = [name for place, name in enumerate(words) if number >> place & 1]
+        text = " ".join(["which", *(words[name] for name in names), "is number"])
+        rows.append(f"{text},{' | '.join(names)}")
+    (in_folder / "several.csv").write_text("\n".join(["text,label", *rows]))
+    command = ("train", "--data", "several.csv", "--name", "several", "--multi-label", "|")
+    small = ("--widths", "1,2", "--filters", "12", "--epochs", "40", "--batch-size", "8")
+    options = (*small, "--vectors", "vectors.txt", "--learning-rate", "0.01")
+    code, out, err = run(*command, *options, "--json")
+    assert code == 0, err
+    assert "Labels: 3 classes, animal, colour, food; a text can be of several, and of none" in err
+    test = json.loads(out)["test"]
+    assert test["accuracy"] > 0.9
+    assert test["micro_f1"] > 0.9
+    assert test["majority"] < 0.5
+    assert [*test["classes"]] == ["animal", "colour", "food"]
+    model = load("several")
+    assert model.is_multi_label
+    assert not model.softmax
+    explanation = textcond.explain(model, "which dog red is number")
+    assert explanation.prediction == "animal; colour"
+    assert explanation.conductance.quantity.target in ("animal", "colour")
+    assert textcond.explain(model, "which is number").prediction == "none"
+    card = (in_folder / "models" / "several" / "README.md").read_text()
+    assert "classifier that gives a text any of the labels animal, colour, food" in card
+    assert "--multi-label" in card
+
+    code, out, err = run("evaluate", "--model", "several", "--data", "several.csv")
+    assert code == 0, err
+    assert "micro f1" in out
+    assert "True class" not in out
+    (in_folder / "new.csv").write_text("text\nwhich dog red is number\nwhich is number\n")
+    code, out, _ = run("predict", "new.csv", "--model", "several", "--out", "out.csv")
+    assert code == 0
+    assert [line.split(",")[3] for line in Path("out.csv").read_text().splitlines()[1:]] == [
+        *("animal; colour", "none"),
+    ]
+    code, out, err = run("analyze", "--data", "several.csv", "--model", "several", "--out", "a")
+    assert code == 0, err
+    assert "The score is animal: one score for all texts." in err
+    code, out, err = run("rules", "a", "--json")
+    assert code == 0, err
+    rules = json.loads(out)["rules"]
+    (dog,) = [rule for rule in rules if rule["words"] == [["dog"]]]
+    assert (dog["towards"], dog["precision"]) == ("animal", 1.0)
+    assert run("report", "a")[0] == 0
+    code, _, err = run(*command[:-1], ";", *options, "--overwrite", "--balance")
+    assert code == 2
+    assert "`balance` is for classes that exclude each other; leave it out." in err

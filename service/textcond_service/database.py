@@ -104,7 +104,12 @@ class Corpus(Base):
         """How the library reads the file."""
         if self.layout is None:
             return DEFAULT
-        return Layout(self.layout["text"], self.layout["label"], self.layout["meanings"])
+        return Layout(
+            self.layout["text"],
+            self.layout["label"],
+            self.layout["meanings"],
+            separator=self.layout["separator"],
+        )
 
 
 class Key(Base):

@@ -43,7 +43,7 @@ from textcond.analysis.shards import (
 )
 from textcond.attribution.inputs import check_ready
 from textcond.attribution.quantity import MARGIN, quantity_of
-from textcond.corpora.columns import CLASS
+from textcond.corpora.columns import CLASSES
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 
@@ -61,8 +61,8 @@ class Sentence:
     negative: int
     score: float
     baseline_score: float
-    class_name: str = ""
-    """Of a corpus of classes; empty otherwise, and where it is not known."""
+    class_names: tuple[str, ...] = ()
+    """Of a corpus of classes; empty otherwise, and where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,11 @@ class CorpusConductance:
         values: np.ndarray = self._read([name])[name].to_numpy()
         return values
 
-    def classes(self) -> list[str]:
-        """The class of every sentence; an empty string where it has none."""
+    def classes(self) -> list[list[str]]:
+        """The classes of every sentence; none where they are not known."""
         if not self._has_classes:
-            return [""] * len(self)
-        names: list[str] = self._read([CLASS])[CLASS].to_pylist()
+            return [[] for _ in range(len(self))]
+        names: list[list[str]] = self._read([CLASSES])[CLASSES].to_pylist()
         return names
 
     def values(self, filter: int) -> Float[np.ndarray, " sentences"]:
@@ -217,15 +217,15 @@ class CorpusConductance:
         """Some sentences, or all; only the shards that they are in are read."""
         wanted = range(len(self)) if rows is None else [int(row) for row in rows]
         columns = ["text", "tokens", *LABELS, "score", "baseline_score"]
-        columns += [CLASS] * self._has_classes
+        columns += [CLASSES] * self._has_classes
         found: dict[int, Sentence] = {}
         for number in sorted({row // shards.SHARD_ROWS for row in wanted}):
             inside = [row for row in wanted if row // shards.SHARD_ROWS == number]
             table = read_shard(shard_path(self.folder, number), columns=columns)
             table = table.take([row % shards.SHARD_ROWS for row in inside])
             for row, values in zip(inside, table.to_pylist(), strict=True):
-                tokens, name = tuple(values.pop("tokens")), values.pop(CLASS, "")
-                found[row] = Sentence(row, tokens=tokens, class_name=name, **values)
+                tokens, names = (tuple(values.pop(name, ())) for name in ("tokens", CLASSES))
+                found[row] = Sentence(row, tokens=tokens, class_names=names, **values)
         return [found[row] for row in wanted]
 
     def ngram(self, sentence: Sentence, filter: int, start: int) -> tuple[str, ...]:
@@ -259,7 +259,7 @@ class CorpusConductance:
 
     @property
     def _has_classes(self) -> bool:
-        return has_column(shard_path(self.folder, 0), CLASS)
+        return has_column(shard_path(self.folder, 0), CLASSES)
 
     @property
     def _shards(self) -> int:

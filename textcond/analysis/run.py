@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from datasets import ClassLabel, Dataset, IterableDataset
 
 from textcond.analysis import shards
 from textcond.analysis.shards import LABELS, Computed, Rows, Shard, digest_of, shard_path
-from textcond.corpora.columns import CLASS, NO_LABEL
+from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 
@@ -92,7 +92,6 @@ class Run:
 
 def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
     """As many rows as a shard has, as columns, with labels and what tokens there are."""
-    feature = (dataset.features or {}).get(CLASS)
     seen = 0
     for rows in dataset.with_format(None).iter(shards.SHARD_ROWS):
         if "text" not in rows:
@@ -105,12 +104,19 @@ def _chunks(dataset: Dataset | IterableDataset) -> Iterator[Rows]:
                 raise AnalysisError(f"Row {place} has {text!r:.60} as its text; give a string.")
         labels = {name: rows.get(name) or [NO_LABEL] * len(texts) for name in LABELS}
         seen += len(texts)
-        classes = {CLASS: _class_names(rows[CLASS], feature)} if CLASS in rows else {}
+        classes = _class_names(rows, dataset.features or {})
         yield {"text": list(texts), "tokens": rows.get("tokens"), **labels, **classes}
 
 
-def _class_names(classes: Sequence[int | str | None], feature: Any) -> list[str]:
-    """The name of each row's class; empty where it has none."""
-    if not isinstance(feature, ClassLabel):
-        return [str(name or "") for name in classes]
-    return ["" if place == NO_LABEL else feature.int2str(place) for place in classes]
+def _class_names(
+    rows: Mapping[str, Any], features: Mapping[str, Any]
+) -> dict[str, list[list[str]]]:
+    """The names of the classes of each row, if there are classes."""
+    for column in (CLASS, CLASSES):
+        if column in rows:
+            lists = [one if isinstance(one, list) else [one] for one in rows[column]]
+            feature = getattr(features.get(column), "feature", features.get(column))
+            if isinstance(feature, ClassLabel):
+                lists = [[feature.int2str(p) for p in some if p != NO_LABEL] for some in lists]
+            return {CLASSES: [[str(name) for name in some if name] for some in lists]}
+    return {}

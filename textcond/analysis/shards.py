@@ -14,7 +14,7 @@ import torch
 
 from textcond.attribution.conductance import FilterConductance, conductance_of_ids
 from textcond.attribution.quantity import Quantity
-from textcond.corpora.columns import CLASS
+from textcond.corpora.columns import CLASSES
 from textcond.errors import AnalysisError
 from textcond.model.checkpoint import Model
 from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
@@ -23,8 +23,8 @@ from textcond.text.vocabulary import UNKNOWN_ID
 SHARD_ROWS = 1_024
 LABELS = ("label", "positive", "negative")
 Rows = dict[str, Any]
-"""The columns of a corpus: text, `LABELS`, tokens, None where there are none, and the name of the
-class, where there are classes."""
+"""The columns of a corpus: text, `LABELS`, tokens, None where there are none, and the names of
+the classes of each text, where there are classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def content_of(shard: Shard, tokens: Sequence[Sequence[str]], result: FilterCond
         "text": pa.array(rows["text"], pa.string()),
         "tokens": pa.array(tokens, pa.list_(pa.string())),
         **{name: pa.array(rows[name], pa.int8()) for name in LABELS},
-        **({CLASS: pa.array(rows[CLASS], pa.string())} if CLASS in rows else {}),
+        **({CLASSES: pa.array(rows[CLASSES], pa.list_(pa.string()))} if CLASSES in rows else {}),
         "score": result.scores.numpy(),
         "baseline_score": np.full(len(shard), result.baseline_score),
         **{

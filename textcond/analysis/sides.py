@@ -60,14 +60,16 @@ class Sides:
         if self.are_polarity:
             gold = gold_of_sentences(analysis.column("positive"), analysis.column("negative"))
             return np.where(gold.known, gold.polarities, 0), gold.known
-        classes = analysis.classes()
-        known = np.array([name in self.outputs for name in classes], dtype=np.bool_)
         first, second = self.names
-        is_other = [
-            name == second or (second not in self.outputs and name != first) for name in classes
-        ]
-        sides = np.array([name == first for name in classes], np.int64) - np.array(is_other)
-        return np.where(known, sides, 0), known
+        classes = analysis.classes()
+        # Where a text can have several classes, one without any is of none of them.
+        is_none_known = not self.softmax and any(classes)
+        known = np.array([is_none_known or bool({*n} & {*self.outputs}) for n in classes], np.bool_)
+        plus = np.array([first in names for names in classes], np.int64)
+        minus = 1 - plus
+        if second in self.outputs:
+            minus = np.array([second in names for names in classes], np.int64)
+        return np.where(known, plus - minus, 0), known
 
 
 def sides_of(model: Model, quantity: Quantity) -> Sides:

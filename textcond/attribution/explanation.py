@@ -25,7 +25,7 @@ from textcond.attribution.prediction import Prediction, predict
 from textcond.attribution.quantity import MARGIN
 from textcond.attribution.ranking import first_of
 from textcond.errors import PatternError, TextError
-from textcond.model.checkpoint import Model
+from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,8 @@ def explain_all(
 ) -> list[Explanation] | list[Explanation | TextError]:
     """Predict and explain many texts; raises what `conductance` does.
 
-    The margin of a classifier is between the class that it calls a text and the next likely one.
+    The margin of a classifier is between the class that it calls a text and the next likely one; of
+    a classifier of several classes a text it is the logit of the likeliest.
     For a text that cannot be read the `TextError` names its index; with `on_error` "return" it
     stands in the place of the result, and the other texts are explained.
     """
@@ -167,7 +168,7 @@ def explain_all(
     texts = as_list(texts)
     targets = dict.fromkeys(range(len(texts)), target)
     results: dict[int, Conductance | TextError] = {}
-    if target == MARGIN and model.softmax:
+    if target == MARGIN and model.outputs != POLARITY_HEADS:
         for row, one in enumerate(predict(model, texts, on_error=on_error)):
             if isinstance(one, TextError):
                 del targets[row]

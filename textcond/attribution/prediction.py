@@ -25,6 +25,8 @@ from textcond.errors import TextError
 from textcond.model.checkpoint import POLARITY_HEADS, Model
 from textcond.model.network import TextCNN
 
+NONE = "none"
+"""The prediction of a model of several classes for a text of none of them."""
 MANY_UNKNOWN = 1 / 3
 """Share of a text's words; of the treebank's test sentences 0.3 % have so many unknown ones."""
 
@@ -51,7 +53,13 @@ class Prediction:
 
     @property
     def prediction(self) -> str:
-        """The output with the greatest logit: for the two heads, the sign of the margin."""
+        """The output with the greatest logit: for the two heads, the sign of the margin.
+
+        Of a model of several classes a text, all whose probability is above a half, or `NONE`.
+        """
+        if self.model.is_multi_label:
+            called = [n for n, x in zip(self.model.outputs, self.logits, strict=True) if x > 0]
+            return "; ".join(called) or NONE
         return self.model.outputs[int(self.logits.argmax())]
 
     @property
@@ -83,7 +91,10 @@ class Prediction:
 
     @property
     def margin(self) -> str:
-        """The output with the greatest logit against the one with the next: a target."""
+        """The output with the greatest logit against the one with the next: a target. Where outputs
+        do not exclude each other, the first alone."""
+        if self.model.is_multi_label:
+            return self.model.outputs[int(self.logits.argmax())]
         first, second = self.logits.argsort(descending=True, stable=True)[:2].tolist()
         return f"{self.model.outputs[first]}:{self.model.outputs[second]}"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -73,8 +74,9 @@ def predict_file(
     check_is_model(model)
     check_output(path, out)
     lines = _count_lines(path)
+    several = model.is_multi_label
     counts = {"rows": 0, "problems": 0, "mostly_unknown": 0}
-    calls = dict.fromkeys(model.outputs, 0)
+    calls = Counter(dict.fromkeys(model.outputs, 0))
 
     def write(place: Path) -> None:
         rows = read_rows(path, layout=layout)
@@ -90,7 +92,9 @@ def predict_file(
                     counts["problems"] += bool(line["problem"])
                     counts["mostly_unknown"] += (line["unknown_words"] or 0) >= MANY_UNKNOWN
                     if line["prediction"] is not None:
-                        calls[line["prediction"]] += 1
+                        calls.update(
+                            line["prediction"].split("; ") if several else [line["prediction"]]
+                        )
                 watch(min(chunk[-1].line, lines), lines)
         if not counts["rows"]:
             raise CorpusError(f"{path} has no rows; give at least one text.")

@@ -94,10 +94,11 @@ def corpus_target(model: Model, target: str) -> str:
     """The target of a whole corpus: it needs one score for all texts.
 
     The margin of a classifier over classes is between other classes in each text. In its place
-    stands the first class against the rest.
+    stands the first class against the rest, or alone where a text can be of several.
     """
-    is_known = model.outputs == POLARITY_HEADS or MARGIN in model.outputs
-    return target if target != MARGIN or is_known else f"{model.outputs[0]}:{REST}"
+    if target != MARGIN or model.outputs == POLARITY_HEADS or MARGIN in model.outputs:
+        return target
+    return f"{model.outputs[0]}:{REST}" if model.softmax else model.outputs[0]
 
 
 def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:

@@ -132,7 +132,13 @@ def check_place(file: Path | None) -> None:
 
 
 def layout_of(
-    text: str, label: str, labels: str | None, *, strict: bool, model: Model | None = None
+    text: str,
+    label: str,
+    labels: str | None,
+    *,
+    strict: bool,
+    separator: str = "",
+    model: Model | None = None,
 ) -> Layout:
     """The layout of a file, as the options say it; notes go to standard error, each once.
 
@@ -140,6 +146,7 @@ def layout_of(
     """
     from textcond.corpora.files import Layout
     from textcond.corpora.labels import parse_meanings
+    from textcond.model.checkpoint import POLARITY_HEADS
 
     told: set[str] = set()
 
@@ -151,8 +158,10 @@ def layout_of(
     meanings = model.details.get("labels") if model is not None else None
     if labels is not None:
         meanings = parse_meanings(labels)
-    names = model.outputs if model is not None and model.softmax else ()
-    return Layout(text, label, meanings, names, strict, tell)
+    names: tuple[str, ...] = ()
+    if model is not None and model.outputs != POLARITY_HEADS:
+        names, separator = model.outputs, model.details.get("separator") or ""
+    return Layout(text, label, meanings, names, separator, strict, tell)
 
 
 def choose_part(

@@ -93,6 +93,7 @@ def analyze(
             "against the rest (A:rest), or two classes (A:B).",
             soft_wrap=True,
         )
+    # Texts of other classes can be analyzed too.
     reads = None if loaded.softmax else loaded
     layout = layout_of(text_column, label_column, labels, strict=strict, model=reads)
     part = choose_part(data, split, "dev+test", layout=layout)

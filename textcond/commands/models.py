@@ -21,6 +21,7 @@ from textcond.commands.common import (
     layout_of,
     show,
 )
+from textcond.errors import TrainingError
 
 
 def train(
@@ -90,6 +91,10 @@ def train(
     negations: Annotated[
         float, typer.Option(help="SST: new negated phrases, for each of its own.")
     ] = 0.2,
+    multi_label: Annotated[
+        str | None,
+        typer.Option(help="A text can have several labels, with this between them: ';' or ','."),
+    ] = None,
     balance: Annotated[
         bool, typer.Option("--balance", help="Give every class the same share of the loss.")
     ] = False,
@@ -127,7 +132,11 @@ def train(
         if value is not None
     }
     sizes = Sizes(dimensions, parse_widths(widths), filters, hidden)
-    layout = layout_of(text_column, label_column, labels, strict=strict)
+    if multi_label is not None and balance:
+        raise TrainingError("`balance` is for classes that exclude each other; leave it out.")
+    layout = layout_of(
+        text_column, label_column, labels, strict=strict, separator=multi_label or ""
+    )
     try:
         with training_progress(console(stderr=True)) as watch:
             model = build_model(

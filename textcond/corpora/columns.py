@@ -22,6 +22,8 @@ FEATURES = Features(
 """A label that is not known is `NO_LABEL`, as in the `datasets` library."""
 CLASS = "class"
 """One column more, where the texts are of classes instead of a polarity."""
+CLASSES = "classes"
+"""In its place, where a text can be of several: a list, empty for a text of none of them."""
 
 
 def five_class_dataset(
@@ -82,26 +84,39 @@ def class_dataset(
 def columns_of(
     texts: Sequence[str],
     tokens: Sequence[list[str]],
-    labels: Sequence[int],
+    labels: Sequence[Any],
     *,
     names: Sequence[str] = (),
     is_polar: bool = False,
+    is_multiple: bool = False,
 ) -> dict[str, list[Any]]:
     """The columns of rows whose labels are classes, the places among `names`, or a polarity:
-    positive (1) or negative (0) where `is_polar`, otherwise from 0 to 4. Or `NO_LABEL`."""
+    positive (1) or negative (0) where `is_polar`, otherwise from 0 to 4. Or `NO_LABEL`. Where
+    `is_multiple`, each label is a list of places."""
     if names:
-        return {**polar_columns(texts, tokens, [NO_LABEL] * len(texts)), CLASS: list(labels)}
+        column = CLASSES if is_multiple else CLASS
+        return {**polar_columns(texts, tokens, [NO_LABEL] * len(texts)), column: list(labels)}
     if is_polar:
         return polar_columns(texts, tokens, labels)
     return five_class_columns(tokens, labels, texts=texts)
 
 
-def features_of(names: Sequence[str]) -> Features:
-    """`FEATURES`, with one for the class where there are classes."""
-    return Features({**FEATURES, CLASS: ClassLabel(names=list(names))}) if names else FEATURES
+def features_of(names: Sequence[str], *, is_multiple: bool = False) -> Features:
+    """`FEATURES`, with one for the class, or for several of them, where there are classes."""
+    if not names:
+        return FEATURES
+    feature = ClassLabel(names=list(names))
+    return Features({**FEATURES, **({CLASSES: List(feature)} if is_multiple else {CLASS: feature})})
 
 
 def class_names(dataset: Dataset) -> tuple[str, ...]:
     """The classes of a corpus; none if its texts have a polarity."""
     feature = dataset.features.get(CLASS)
+    if is_multiple(dataset):
+        feature = dataset.features[CLASSES].feature
     return tuple(feature.names) if isinstance(feature, ClassLabel) else ()
+
+
+def is_multiple(dataset: Dataset) -> bool:
+    """Whether a text can be of several classes."""
+    return CLASSES in dataset.features

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from datasets import Dataset, IterableDataset
 
-from textcond.corpora.columns import CLASS, NO_LABEL, columns_of, features_of
+from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL, columns_of, features_of
 from textcond.corpora.labels import KNOWN, LabelError, Labels, read_labels
 from textcond.corpora.tables import SEPARATORS, FieldsError, read_table
 from textcond.errors import CorpusError
@@ -48,6 +48,8 @@ class Layout:
     """Other names for labels (`labels.read_labels`)."""
     names: Sequence[str] = ()
     """The classes that labels must be of; without them, those that are there."""
+    separator: str = ""
+    """What parts the labels of a text that has several; empty where each has one."""
     strict: bool = False
     """Whether an empty text is an error. It is left out otherwise, and that is told."""
     tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
@@ -87,7 +89,8 @@ def load_file(
     if not rows:
         where = f" in the part {'+'.join(parts)}" if parts else ""
         raise CorpusError(f"{path} has no text{where}; give at least one.")
-    return Dataset.from_list(rows, features=features_of(labels.names))
+    features = features_of(labels.names, is_multiple=bool(labels.separator))
+    return Dataset.from_list(rows, features=features)
 
 
 def stream_file(path: Path, *, layout: Layout = DEFAULT) -> IterableDataset:
@@ -146,12 +149,23 @@ def labels_of(paths: Sequence[Path], *, layout: Layout = DEFAULT) -> Labels:
         if row is None:
             raise CorpusError(f"{path} has no rows; give at least one text.")
     try:
-        labels = read_labels(first_places, meanings=layout.meanings, names=layout.names)
+        labels = read_labels(
+            first_places,
+            meanings=layout.meanings,
+            names=layout.names,
+            separator=layout.separator,
+        )
     except LabelError as error:
-        raise CorpusError(f"{first_places[error.label]}: {error}.") from error
+        where = _where(first_places, error.label)
+        raise CorpusError(f"{where}: {error}.") from error
     if labels.note:
         layout.tell(f"Labels: {labels.note}.")
     return labels
+
+
+def _where(first_places: Mapping[str | None, str], label: str) -> str:
+    """The first place of a label, or of one that it is a part of."""
+    return next(place for one, place in first_places.items() if one and label in one)
 
 
 def parts_of(path: Path, *, layout: Layout = DEFAULT) -> Counter[str]:
@@ -222,14 +236,26 @@ def _with_labels(
     texts = [row.text for row, _ in rows]
     values = [labels.value(row.label) for row, _ in rows]
     columns = columns_of(
-        texts, [words for _, words in rows], values, names=labels.names, is_polar=labels.is_polar
+        texts,
+        [words for _, words in rows],
+        values,
+        names=labels.names,
+        is_polar=labels.is_polar,
+        is_multiple=bool(labels.separator),
     )
     if not tokenized:  # nor has what is streamed a type that would tell the names of classes
         del columns["tokens"]
         if labels.names:
-            columns[CLASS] = [labels.names[one] if one != NO_LABEL else "" for one in values]
+            column = CLASSES if labels.separator else CLASS
+            columns[column] = [_class_names(one, labels.names) for one in values]
     for fields in zip(*columns.values(), strict=True):
         yield dict(zip(columns, fields, strict=True))
+
+
+def _class_names(value: int | list[int], names: Sequence[str]) -> str | list[str]:
+    if isinstance(value, list):
+        return [names[place] for place in value]
+    return names[value] if value != NO_LABEL else ""
 
 
 def _has_words(path: Path, row: Row, words: Sequence[str], layout: Layout) -> bool:

@@ -60,6 +60,8 @@ class Labels:
     """Whether all are negative or positive, of no known strength."""
     note: str = ""
     """How they are read, for the user; empty where they are read as they are written."""
+    separator: str = ""
+    """What parts the classes of a text, where it can have several; `values` are then of each."""
 
     @property
     def meanings(self) -> dict[str, str]:
@@ -69,8 +71,10 @@ class Labels:
         words = ("negative", "positive") if self.is_polar else _STRENGTHS
         return {label: words[value] for label, value in self.values.items()}
 
-    def value(self, label: str | None) -> int:
-        """`NO_LABEL` for a row without one."""
+    def value(self, label: str | None) -> int | list[int]:
+        """`NO_LABEL` for a row without one; a list where a text can have several."""
+        if self.separator:
+            return sorted({self.values[part] for part in _parts(label, self.separator)})
         return NO_LABEL if label is None else self.values[label]
 
 
@@ -79,14 +83,20 @@ def read_labels(
     *,
     meanings: Mapping[str, str] | None = None,
     names: Sequence[str] = (),
+    separator: str = "",
 ) -> Labels:
     """What these labels mean together; None stands for a row without a label.
+
+    With a `separator` each is one class or several, and never a polarity.
 
     `meanings` gives labels other names, as in `{"1": "negative", "5": "positive"}`, and words for a
     polarity keep theirs; with `names` each is one of these classes. Raises `LabelError` for a label
     that is not among them, and for labels that are none: more than `MOST_CLASSES`, or longer than a
     name.
     """
+    if separator:
+        parts = {part for label in labels for part in _parts(label, separator)}
+        return _several(sorted(parts), meanings, names, separator)
     renamed = {label: label for label in sorted({label for label in labels if label is not None})}
     if meanings is not None:
         new_names = {word: word for word in _WORDS}
@@ -103,6 +113,28 @@ def read_labels(
         return _among(renamed, names)
     found = _read(renamed)
     return found if meanings is None else replace(found, note="")
+
+
+def _several(
+    parts: Sequence[str],
+    meanings: Mapping[str, str] | None,
+    names: Sequence[str],
+    separator: str,
+) -> Labels:
+    new_names = {_key(old): new for old, new in (meanings or {}).items()}
+    renamed = {part: new_names.get(_key(part), part) for part in parts}
+    if names:
+        return replace(_among(renamed, names), separator=separator)
+    if len({_key(name) for name in renamed.values()}) < 2:
+        raise LabelError(f"there are not two labels in the whole column: {', '.join(parts)}", "")
+    found = _classes(renamed)
+    note = f"{found.note}; a text can be of several, and of none where it has no label"
+    return replace(found, note=note, separator=separator)
+
+
+def _parts(label: str | None, separator: str) -> list[str]:
+    """The classes that are written in one label."""
+    return [part.strip() for part in (label or "").split(separator) if part.strip()]
 
 
 def parse_meanings(text: str) -> dict[str, str]:

@@ -14,13 +14,15 @@ import numpy as np
 from datasets import Dataset
 from jaxtyping import Int
 
-from textcond.corpora.columns import CLASS, NO_LABEL, class_names
+from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL, class_names, is_multiple
 from textcond.corpora.files import DEFAULT, SPLIT, Layout, labels_of, load_file, parts_of
 from textcond.errors import CorpusError
 
 LEAST_ROWS = 10
 """Labelled ones to train on, before any are drawn from them."""
 _SEED = 0
+_NO_CLASS = -2
+"""Of a text that can have several classes and has none."""
 _DRAWN = "a tenth of the rows of each class, drawn at random"
 
 
@@ -117,6 +119,8 @@ def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple
 
 def _classes(rows: Dataset) -> Int[np.ndarray, " rows"]:
     """The class of each row; for a polarity, a number for each answer of the two heads."""
+    if is_multiple(rows):  # by the first of them: sets of them are many, and rare
+        return np.array([places[0] if places else _NO_CLASS for places in rows[CLASSES]])
     if class_names(rows):
         return np.array(rows[CLASS])
     positive, negative = np.array(rows["positive"]), np.array(rows["negative"])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 from filelock import FileLock, Timeout
 
-from textcond.corpora.columns import CLASS, class_names
+from textcond.corpora.columns import CLASS, CLASSES, class_names, is_multiple
 from textcond.corpora.files import DEFAULT, ENDINGS, Layout
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import load_negation
@@ -61,6 +62,10 @@ class Corpora:
     def classes(self) -> tuple[str, ...]:
         """What the texts are told apart by; none if it is their polarity."""
         return class_names(self.train)
+
+    @property
+    def is_multi_label(self) -> bool:
+        return is_multiple(self.train)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -132,12 +137,19 @@ def build_model(
             resume=resume,
             watch=watch,
         )
-        trained = Model(name, network, vocabulary, corpora.outputs, bool(corpora.classes))
+        trained = Model(
+            name,
+            network,
+            vocabulary,
+            corpora.outputs,
+            bool(corpora.classes) and not corpora.is_multi_label,
+        )
         metrics = finish(trained, corpora) | {"history": history}
         details = {
             "data": titles.get(data, Path(data).name),
             "parts": corpora.source or None,
             "labels": dict(corpora.meanings) or None,
+            "separator": layout.separator or None,
             "pretraining": pretrain and titles.get(pretrain, Path(pretrain).name),
             "vectors": word_vectors.source,
             "recipe": asdict(recipe),
@@ -149,6 +161,7 @@ def build_model(
             "--label-column": None if layout.label == DEFAULT.label else layout.label,
             "--labels": layout.meanings
             and ",".join(f"{old}={new}" for old, new in layout.meanings.items()),
+            "--multi-label": layout.separator or None,
             "--pretrain": details["pretraining"],
             "--vocabulary-size": vocabulary_size,
             "--dimensions": sizes.dimensions,
@@ -252,7 +265,11 @@ def _named_corpora(data: str, data_dir: Path | None) -> Corpora:
 def _check_classes(corpora: Corpora) -> None:
     """Every output needs texts to say yes to."""
     if corpora.classes:
-        trained = Counter(corpora.train[CLASS])
+        trained = Counter(
+            chain.from_iterable(corpora.train[CLASSES])
+            if corpora.is_multi_label
+            else corpora.train[CLASS]
+        )
         for place, name in enumerate(corpora.classes):
             if not trained[place]:
                 raise CorpusError(f"No text to train on is of the class {name!r}; give some.")
@@ -299,7 +316,8 @@ def encode_corpora(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> 
         encode_examples(corpora.dev, vocabulary),
         more,
         _substitution(corpora, vocabulary, recipe),
-        softmax=bool(corpora.classes),
+        softmax=bool(corpora.classes) and not corpora.is_multi_label,
+        is_multi_label=corpora.is_multi_label,
     )
 
 
@@ -334,7 +352,7 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     if corpora.negation is not None:
         metrics["negation"] = negation_figures(model, corpora.negation)
     metrics["warnings"] = warnings_of(metrics)
-    if not softmax:
+    if model.outputs == POLARITY_HEADS:
         metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
     return metrics
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from textcond.model.checkpoint import Model
+from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 _LIMITS = """\
 - English only, and best on text like the training text.
@@ -32,7 +32,7 @@ def model_card(
     pretraining = details["pretraining"] and (
         f"Pretrained on `{details['pretraining']}`: {sizes['pretraining']:,} texts."
     )
-    shape = model.network.shape
+    shape, is_polarity = model.network.shape, model.outputs == POLARITY_HEADS
     parts = [
         f"# {model.name}",
         f"A convolutional {_kind(model)}: {shape.dimensions} dimensions, {shape.filters_per_width} "
@@ -55,9 +55,10 @@ def model_card(
         *(f"**{warning}**" for warning in metrics["warnings"]),
         _accuracies(metrics),
         _calibration(metrics["calibration"]),
-        *(() if model.softmax else ("## Negation", _negation(metrics))),
+        *(("## Negation", _negation(metrics)) if is_polarity else ()),
         "## Limits",
-        _LIMITS.format(width=max(shape.widths)) + ("" if model.softmax else _POLARITY_LIMIT),
+        _LIMITS.format(width=max(shape.widths))
+        + (_POLARITY_LIMIT if "minimal_pairs" in metrics else ""),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -65,6 +66,8 @@ def model_card(
 def _kind(model: Model) -> str:
     if model.softmax:
         return f"classifier with a softmax over {', '.join(model.outputs)}"
+    if model.is_multi_label:
+        return f"classifier that gives a text any of the labels {', '.join(model.outputs)}"
     return "sentiment classifier with a positive and a negative head"
 
 
@@ -125,11 +128,11 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
         for head, errors in calibration.items()
         if head != "temperature"
     ]
-    which = "the outputs" if "class" in calibration else "both heads"
+    which = "both heads" if "negative" in calibration else "the outputs"
     return (
         "Expected calibration error on test (15 bins), before and after dividing the weights of "
         f"{which} by a temperature fitted on dev, {calibration['temperature']:.3f}:\n\n"
-    ) + markdown_table(("output" if "class" in calibration else "head", "before", "after"), rows)
+    ) + markdown_table(("head" if "negative" in calibration else "output", "before", "after"), rows)
 
 
 def _negation(metrics: Mapping[str, Any]) -> str:

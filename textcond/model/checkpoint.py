@@ -35,7 +35,7 @@ POLARITY_HEADS = ("positive", "negative")
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.txt"
 METRICS, CARD = "metrics.json", "README.md"
 _FORMAT = "textcond-1"
-_DETAILS = ("recipe", "data", "parts", "labels", "pretraining", "vectors")
+_DETAILS = ("recipe", "data", "parts", "labels", "separator", "pretraining", "vectors")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _RETRAIN = "train or copy the model again"
 
@@ -55,6 +55,11 @@ class Model:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     """What config.json says of recipe, data and vectors."""
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text can be of several of the outputs, or of none."""
+        return not self.softmax and self.outputs != POLARITY_HEADS
 
     @property
     def hash(self) -> str:

@@ -11,13 +11,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.corpora.columns import CLASS, NO_LABEL, class_names, five_class_dataset
+from textcond.corpora.columns import (
+    CLASS,
+    CLASSES,
+    NO_LABEL,
+    class_names,
+    five_class_dataset,
+    is_multiple,
+)
 from textcond.corpora.negation import KINDS
 from textcond.errors import CorpusError
 from textcond.model.batches import Examples, head_targets, predict_logits
 from textcond.model.calibration import calibration_errors
-from textcond.model.checkpoint import Model
-from textcond.model.scores import class_scores
+from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.scores import class_scores, label_scores
 from textcond.text.tokenizer import tokenize_all
 from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
 
@@ -50,15 +57,24 @@ def class_accuracy(
     return _share(logits.argmax(dim=1) == targets.argmax(dim=1))
 
 
+def exact_matches(
+    logits: Float[Tensor, "texts outputs"], targets: Float[Tensor, "texts outputs"]
+) -> float | None:
+    """Share of the texts for which each output answers right; None where there is no text."""
+    return _share(((logits > 0) == (targets > 0)).all(dim=1))
+
+
 def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
     """`scores.class_scores` on the labelled rows of a corpus, expected calibration errors, and the
     share of unknown words.
 
     Of a model with a positive and a negative head the scores are of polar texts, by the margin, and
-    `accuracies` come after them. Raises `CorpusError` if no row is labelled, or not as the model's
-    outputs are.
+    `accuracies` come after them. Of a model of several classes a text the accuracy is the share of
+    texts that have all of their classes and no other. Raises `CorpusError` if no row is labelled,
+    or not as the model's outputs are.
     """
-    if class_names(dataset) != (model.outputs if model.softmax else ()):
+    names = () if model.outputs == POLARITY_HEADS else model.outputs
+    if class_names(dataset) != names or is_multiple(dataset) != model.is_multi_label:
         raise CorpusError(
             f"The model {model.name!r} tells {', '.join(model.outputs)} apart; the corpus has "
             f"{', '.join(class_names(dataset)) or 'polarities'}. Take another corpus or model."
@@ -66,6 +82,12 @@ def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
     labelled = labelled_rows(dataset)
     examples = encode_examples(labelled, model.vocabulary)
     logits = predict_logits(model.network, examples)
+    unknown = {"unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
+    errors = calibration_errors(logits, examples.targets, softmax=model.softmax)
+    if model.is_multi_label:
+        wanted, called = (examples.targets > 0).numpy(), (logits > 0).numpy()
+        scores = label_scores(wanted, called, model.outputs)
+        return {**scores, "calibration_error": sum(errors) / len(errors), **unknown}
     is_asked = torch.ones(len(logits), dtype=torch.bool)
     heads: dict[str, float | int | None] = {}
     if not model.softmax:
@@ -75,7 +97,6 @@ def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
         outputs[is_asked].argmax(dim=1).numpy() for outputs in (examples.targets, logits)
     )
     scores = class_scores(wanted, called, model.outputs)
-    errors = calibration_errors(logits, examples.targets, softmax=model.softmax)
     named = (
         {"calibration_error": errors[0]}
         if model.softmax
@@ -159,6 +180,7 @@ def _spans(tokens: list[str]) -> set[tuple[int, int]]:
 def labelled_rows(dataset: Dataset, name: str = "The corpus") -> Dataset:
     """The rows with a label and a word; raises `CorpusError` if there are none."""
     column = CLASS if class_names(dataset) else "positive"
+    column = CLASSES if is_multiple(dataset) else column
     columns = zip(dataset["tokens"], dataset[column], strict=True)
     rows = [row for row, (tokens, label) in enumerate(columns) if tokens and label != NO_LABEL]
     if not rows:
@@ -171,7 +193,13 @@ def encode_examples(dataset: Dataset, vocabulary: Vocabulary, *, softness: float
 
     Softness is for labels of known strength (`batches.head_targets`).
     """
-    if names := class_names(dataset):
+    names = class_names(dataset)
+    if is_multiple(dataset):
+        targets = torch.zeros(len(dataset), len(names))
+        for row, places in enumerate(dataset[CLASSES]):
+            targets[row, places] = 1
+        return Examples.encode(dataset["tokens"], targets, vocabulary)
+    if names:
         classes = torch.tensor(dataset[CLASS], dtype=torch.int64)
         targets = functional.one_hot(classes, len(names)).float()
         return Examples.encode(dataset["tokens"], targets, vocabulary)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 
 def class_scores(
@@ -42,11 +42,55 @@ def class_scores(
     }
 
 
+def label_scores(
+    wanted: Bool[np.ndarray, "texts labels"],
+    called: Bool[np.ndarray, "texts labels"],
+    names: Sequence[str],
+) -> dict[str, Any]:
+    """Figures where a text can have several labels: whether it has each, and is called each.
+
+    `accuracy` is the share of texts that are called all of their labels and no other, `majority`
+    that of always answering the most frequent set of labels. `micro_f1` is over all pairs of a text
+    and a label, `macro_f1` the mean over labels that stand at a text or are called.
+    """
+    from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+    scores = precision_recall_fscore_support(wanted, called, zero_division=np.nan)
+    precision, recall, f1 = ([_figure(float(value)) for value in row] for row in scores[:3])
+    _, counts = np.unique(wanted, axis=0, return_counts=True)
+    known = [value for value in f1 if value is not None]
+    return {
+        "accuracy": float((wanted == called).all(axis=1).mean()),
+        "majority": float(counts.max() / len(wanted)),
+        "micro_f1": float(f1_score(wanted, called, average="micro", zero_division=0.0)),
+        "macro_f1": float(np.mean(known)) if known else None,
+        "classes": {
+            name: {
+                "precision": precision[place],
+                "recall": recall[place],
+                "f1": f1[place],
+                "texts": int(scores[3][place]),
+            }
+            for place, name in enumerate(names)
+        },
+        "confusion": [],
+        "nothing_called": float((~called).all(axis=1).mean()),
+        "texts": len(wanted),
+    }
+
+
 def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
     """Why a trained model should not be used, a sentence each; nothing if there is no reason."""
     dev = metrics["dev"]
     accuracy, majority = dev["accuracy"], dev["majority"]
     if accuracy is None:
+        return []
+    if dev.get("nothing_called") == 1:
+        return [
+            "This model gives no label to any dev text: it has learned nothing. Give it more "
+            "texts, or more `--epochs`."
+        ]
+    if not dev["confusion"]:
         return []
     wanted, called = (np.array(dev["confusion"]).sum(axis=axis) for axis in (1, 0))
     if np.count_nonzero(wanted) < 2:  # there is nothing to tell apart

@@ -23,7 +23,7 @@ import torch
 from textcond.disk import write_whole
 from textcond.errors import TrainingError
 from textcond.model.batches import Examples, predict_logits
-from textcond.model.evaluation import accuracies, class_accuracy, is_polar
+from textcond.model.evaluation import accuracies, class_accuracy, exact_matches, is_polar
 from textcond.model.loss import class_weights, loss_of
 from textcond.model.network import Shape, TextCNN, has_finite_weights
 from textcond.model.recipe import STANDARD, Recipe, Sizes
@@ -44,6 +44,8 @@ class TrainingData:
     substitution: Substitution | None = None
     softmax: bool = False
     """Whether a text is of one class among the outputs, or each output is a head."""
+    is_multi_label: bool = False
+    """Whether a text can be of several classes."""
 
     def of_epoch(self, pretrains: bool, generator: np.random.Generator) -> Examples:
         if pretrains and self.pretraining is not None:
@@ -151,7 +153,8 @@ def train(
     Raises `TrainingError` if the checkpoint belongs to another run, the dev part has no polar
     text, or the loss or a weight is not finite.
     """
-    if not data.softmax and not is_polar(data.dev.targets).any():
+    is_polarity = not data.softmax and not data.is_multi_label
+    if is_polarity and not is_polar(data.dev.targets).any():
         raise TrainingError("The dev part has no positive or negative text to choose the epoch by.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -283,7 +286,9 @@ def _average(run: _Run, recipe: Recipe) -> None:
 
 def _measure(run: _Run, data: TrainingData) -> None:
     logits = predict_logits(run.average, data.dev)
-    if data.softmax:
+    if data.is_multi_label:
+        accuracy = exact_matches(logits, data.dev.targets)
+    elif data.softmax:
         accuracy = class_accuracy(logits, data.dev.targets)
     else:
         accuracy = accuracies(logits, data.dev.targets)["margin_accuracy"]

@@ -91,12 +91,6 @@ def scores_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
     for name, scores in classes.items():
         row = (scores[key] for key in ("texts", "precision", "recall", "f1"))
         table.add_row(name, *map(shown, row))
-    confusion = Table(box=None, header_style="bold")
-    confusion.add_column("True class, by what the model calls it")
-    for name in classes:
-        confusion.add_column(name, justify="right")
-    for name, row in zip(classes, figures["confusion"], strict=True):
-        confusion.add_row(name, *map(shown, row))
     first = Text.assemble(
         (f"Accuracy {shown(figures['accuracy'])}", "bold"),
         f"; always answering the most frequent class would have {shown(figures['majority'])}.",
@@ -106,13 +100,27 @@ def scores_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
     for name, value in figures.items():
         if name not in told:
             rest.add_row(_HEADS.get(name, name.replace("_", " ")), shown(value))
-    return Group(Text(title, style="bold"), first, "", table, "", confusion, "", rest)
+    parts: list[RenderableType] = [Text(title, style="bold"), first, "", table, ""]
+    if figures["confusion"]:
+        parts += [_confusion_table(figures), ""]
+    return Group(*parts, rest)
+
+
+def _confusion_table(figures: Mapping[str, Any]) -> Table:
+    confusion = Table(box=None, header_style="bold")
+    confusion.add_column("True class, by what the model calls it")
+    for name in figures["classes"]:
+        confusion.add_column(name, justify="right")
+    for name, row in zip(figures["classes"], figures["confusion"], strict=True):
+        confusion.add_row(name, *map(shown, row))
+    return confusion
 
 
 _HEADS = {
     "positive_accuracy": "accuracy of the positive head, asked yes or no",
     "negative_accuracy": "accuracy of the negative head, asked yes or no",
     "margin_accuracy": "accuracy of the margin, positive and negative texts",
+    "nothing_called": "share of the texts without any label by the model",
     "calibration_error": "expected calibration error: confidence against accuracy",
     "positive_calibration_error": "expected calibration error of the positive head",
     "negative_calibration_error": "expected calibration error of the negative head",

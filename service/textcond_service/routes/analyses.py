@@ -264,9 +264,9 @@ def _show(core: Core, job: Job) -> dict[str, Any]:
     return shown
 
 
-def _labels(sentence: Sentence) -> dict[str, int | str | None]:
-    """From 0, very negative, to 4; whether it is positive and negative; its class; null where it is
-    not known."""
+def _labels(sentence: Sentence) -> dict[str, Any]:
+    """From 0, very negative, to 4; whether it is positive and negative; its classes; null where
+    they are not known."""
     names = ("label", "positive", "negative")
     values = [getattr(sentence, name) for name in names]
     return {
@@ -274,5 +274,5 @@ def _labels(sentence: Sentence) -> dict[str, int | str | None]:
             name: None if value == NO_LABEL else value
             for name, value in zip(names, values, strict=True)
         },
-        "class": sentence.class_name or None,
+        "classes": list(sentence.class_names) or None,
     }

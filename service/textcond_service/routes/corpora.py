@@ -62,6 +62,10 @@ async def upload_corpus(
         str,
         Form(max_length=10_000, description="What labels mean: 1=negative,2=negative,3=positive."),
     ] = "",
+    separator: Annotated[
+        str,
+        Form(max_length=10, description="What parts the labels of a text that has several: ;"),
+    ] = "",
 ) -> Response:
     """Upload a csv, tsv, jsonl or txt file; with labels it can be trained on.
 
@@ -70,7 +74,7 @@ async def upload_corpus(
     with.
     """
     meanings = parse_meanings(labels) if labels.strip() else None
-    layout = Layout(text_column, label_column, meanings)
+    layout = Layout(text_column, label_column, meanings, separator=separator)
     row = await core.io(lambda: _keep(core, name, file.filename or "", file.file, layout))
     return answer(row, 201, {"Location": f"/v1/corpora/{name}"})
 
@@ -186,6 +190,7 @@ def _keep(
                 "text": layout.text,
                 "label": layout.label,
                 "meanings": layout.meanings,
+                "separator": layout.separator,
                 "told": list(dict.fromkeys(told)),
             },
         )

@@ -85,11 +85,13 @@ export function uploadForm(uploaded) {
   const file = make("input", { type: "file", name: "file", required: true, accept: ".csv,.tsv,.jsonl,.txt" });
   const column = (name, value) => make("input", { name, value, maxlength: 200, spellcheck: "false", autocomplete: "off" });
   const meanings = make("input", { name: "labels", maxlength: 10000, spellcheck: "false", autocomplete: "off" });
+  const separator = make("input", { name: "separator", maxlength: 10, size: 4, spellcheck: "false", autocomplete: "off" });
   const told = make("div", { role: "status" });
   const made = form({}, [
     make("div", { class: "fields" }, field("Name", name), field("File", file, { hint: "csv, tsv, jsonl or txt", wide: true })),
     make("div", { class: "fields" }, field("Column of texts", column("text_column", "text")), field("Column of labels", column("label_column", "label"), { hint: "to train on" }),
-      field("What labels mean", meanings, { hint: "only if they are read wrongly: 1=negative,2=negative,4=positive", wide: true }), submit("Upload")), told,
+      field("What labels mean", meanings, { hint: "only if they are read wrongly: 1=negative,2=negative,4=positive", wide: true }),
+      field("Between labels", separator, { hint: "only if a text has several, such as ;" }), submit("Upload")), told,
   ], async (data) => {
     told.textContent = "Uploading…";
     try {

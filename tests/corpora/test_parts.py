@@ -79,3 +79,15 @@ def test_what_does_not_go_together(tmp_path: Path) -> None:
         file_parts(other)
     with pytest.raises(CorpusError, match="no row whose `split` is train; give some"):
         file_parts(write(tmp_path / "c.csv", {"x": 10, "y": 10}, split="test"))
+
+
+def test_texts_in_two_parts_are_told(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.csv", {"x": 20, "y": 20})
+    told: list[str] = []
+    dev = write(tmp_path / "d.csv", {"x": 3})
+    test = tmp_path / "t.csv"
+    test.write_text("text,label\nA X  3,x\na y 4,y\nnew,x\n")
+    file_parts(data, dev=dev, test=test, layout=Layout(tell=told.append))
+    assert told[1:] == [
+        "2 of the 3 test texts are training texts too, so figures of the test part may be too good."
+    ]

@@ -184,6 +184,6 @@ def test_all_filters_by_polarity(go: Open, service: Running, analysis: str) -> N
     roles = service.client.get(f"/v1/analyses/{analysis}/division").json()["roles"]
     negative = sum(role["polarity"] == "negative" for role in roles)
     page = go("#filters", "table")
-    page.get_by_label("Polarity").select_option("negative")
+    page.get_by_label("Side").select_option("negative")
     expect(page.get_by_text(f"{negative} of {len(roles)} filters")).to_be_visible()
     assert set(column(page.get_by_role("group", name="All filters"), 3)) == {"negative"}

@@ -137,7 +137,7 @@ def test_rules_of_an_exemplar(go: Open, service: Running, analysis: str) -> None
     supports = [number(text) for text in column(table, 3)]
     assert supports == sorted(rule["support"] for rule in rules)[: len(supports)]
     page.get_by_label("Only rules that contain").fill("not")
-    page.get_by_label("Push the score").select_option("down")
+    page.get_by_label("For", exact=True).select_option("negative")
     fitting = [rule for rule in rules if "not" in rule["name"] and rule["sign"] < 0]
     expect(page.get_by_text(f"{len(fitting)} of {len(rules)} rules")).to_be_visible()
     assert sorted(column(table, 1)) == sorted(rule["name"] for rule in fitting)

@@ -87,7 +87,7 @@ def test_upload_train_follow_cancel_and_delete(
 
 def test_empty_views_say_so_and_offer_a_start(browser: Browser, bare: Running) -> None:
     with opened(browser, bare, refusals=True) as go:
-        for view in ("#division", "#rules", "#filters"):
+        for view in ("#division", "#negation", "#rules", "#filters"):
             page = go(view, ".start")
             expect(page.get_by_role("button", name="Start the analysis")).to_be_visible()
         expect(go("#jobs").get_by_text("No job was started yet.")).to_be_visible()
@@ -134,6 +134,9 @@ def views(service: Running, analysis: str) -> dict[str, str]:
     body = {"filters": "exemplar", "text": "this is not good", "pattern": "not good"}
     job = service.client.post(f"/v1/analyses/{analysis}/rules", json=body).json()
     service.finish(job["id"])
+    wanted = {"pairs": "minimal-pairs", "draws": 10}
+    negation = service.client.post(f"/v1/analyses/{analysis}/negation", json=wanted).json()
+    service.finish(negation["id"])
     return {
         "": "form",
         EXAMPLE: ".heat",
@@ -141,6 +144,7 @@ def views(service: Running, analysis: str) -> dict[str, str]:
         SEARCH: "table",
         "#filters/191?model=sst": "mark",
         f"#division/{analysis}": "canvas",
+        f"#negation/{analysis}?set={negation['id']}": ".figures",
         f"#rules/{analysis}?set={job['id']}": "table",
         "#jobs": ".job",
         "docs": "pre",

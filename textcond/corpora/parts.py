@@ -94,8 +94,21 @@ def file_parts(
             told[part] = _DRAWN
         if not len(found[part]):
             raise CorpusError(f"The {part} part of {path} has no labelled text; give some.")
+    _tell_overlap(train, found, layout)
     source = f"Dev is {told['dev']}. Test is {told['test']}."
     return Parts(train, found["dev"], found["test"], source, labels.meanings)
+
+
+def _tell_overlap(train: Dataset, parts: Mapping[str, Dataset], layout: Layout) -> None:
+    """Say how many texts of the other parts are trained on: what is measured on them says less."""
+    known = {" ".join(tokens).casefold() for tokens in train["tokens"]}
+    for part, rows in parts.items():
+        same = sum(" ".join(tokens).casefold() in known for tokens in rows["tokens"])
+        if same:
+            layout.tell(
+                f"{same:,} of the {len(rows):,} {part} texts are training texts too, so figures of "
+                f"the {part} part may be too good."
+            )
 
 
 def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple[Dataset, Dataset]:

@@ -4,9 +4,10 @@ import * as division from "./division.js";
 import * as explain from "./explain.js";
 import * as filters from "./filters.js";
 import * as jobs from "./jobs.js";
+import * as negation from "./negation.js";
 import * as rules from "./rules.js";
 
-const VIEWS = { explain, filters, division, rules, jobs };
+const VIEWS = { explain, filters, division, negation, rules, jobs };
 const main = document.querySelector("#view");
 const links = [...document.querySelectorAll("nav a[href^='#']")];
 let shown = { name: "", leave: new AbortController(), ready: null };

@@ -1,4 +1,4 @@
-"""Which filters of a convolutional sentiment classifier, fed by which words, made it say that.
+"""Which filters of a convolutional text classifier, fed by which words, made its prediction.
 
 model = textcond.load("sst")
 textcond.explain(model, "this is not good").to_dict()

@@ -20,7 +20,8 @@ _STOPPED = 130
 """What typer makes of Ctrl-C, as shells do."""
 app = typer.Typer(
     name="textcond",
-    help="Which filters of a sentiment CNN, fed by which words, made it say that.",
+    help="Show which filters of a convolutional text classifier, fed by which words, made its "
+    "prediction.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written atomically: under a temporary name, then renamed."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title,
             version=app.version,
-            summary="Which filters of a sentiment CNN, fed by which words, made it say that.",
+            summary="Which filters of a convolutional text classifier made its prediction, and by "
+            "which words.",
             routes=app.routes,
         )
         schemas = document["components"]["schemas"]

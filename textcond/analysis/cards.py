@@ -76,7 +76,7 @@ class FilterCard:
     """Share of the sentences whose prediction changes then."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return asdict(self)
 
 

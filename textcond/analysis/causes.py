@@ -66,7 +66,7 @@ class CausalCheck:
         return float(np.mean(np.array(self.drawn_removed) >= self.removed))
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {**asdict(self), "drawn_median": self.drawn_median, "exceeded": self.exceeded}
 
 

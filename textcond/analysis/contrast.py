@@ -81,7 +81,7 @@ class NegationFilters:
         )
 
     def to_dict(self, *, top: int = 0) -> dict[str, Any]:
-        """The machine form; `top` filters of it, all of them with 0."""
+        """Return a JSON-serializable dictionary; `top` filters of it, all of them with 0."""
         return {
             "negated": self.negated,
             "direction": self.direction,

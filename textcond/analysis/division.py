@@ -104,7 +104,7 @@ class Division:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {
             **self.analysis.summary(),
             **self.summary(),

@@ -92,6 +92,6 @@ def is_new(out: Path, manifest: Manifest) -> bool:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write it whole or not at all."""
+    """Write it atomically."""
     text = json.dumps(asdict(manifest), indent=2) + "\n"
     write_whole(folder / MANIFEST, lambda at: at.write_text(text))

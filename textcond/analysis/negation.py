@@ -30,7 +30,7 @@ class SideOfNegation:
     """None where no filter was found."""
 
     def to_dict(self, *, top: int = 0) -> dict[str, Any]:
-        """The machine form; `top` of the ranked filters, all of them with 0."""
+        """Return a JSON-serializable dictionary; `top` ranked filters, all of them with 0."""
         return {
             **self.filters.to_dict(top=top),
             "causes": self.causes.to_dict(),
@@ -46,7 +46,7 @@ class Negation:
     sides: tuple[SideOfNegation, ...]
 
     def to_dict(self, *, top: int = 0) -> dict[str, Any]:
-        """The machine form; `top` of the ranked filters of each side, all of them with 0."""
+        """Return a JSON-serializable dictionary; `top` filters of each side, all of them with 0."""
         return {
             **self.analysis.summary(),
             "sides": [side.to_dict(top=top) for side in self.sides],

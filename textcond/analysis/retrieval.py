@@ -48,7 +48,7 @@ class Retrieval:
         return float(np.mean([bool(sentence.shifters) for sentence in self.sentences]))
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {**asdict(self), "precision": self.precision}
 
 

@@ -55,7 +55,7 @@ class RuleCheck:
         return self.curve[-1].agreement
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {**asdict(self), "agreement": self.agreement}
 
 

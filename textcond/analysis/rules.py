@@ -52,7 +52,7 @@ class Rule:
         return f"{self.pattern} → {self.towards}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {
             "name": self.name,
             "words": [sorted(words) for words in self.pattern.words],
@@ -118,7 +118,7 @@ class RuleSet:
         return is_first
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {
             **self.source,
             "negators": list(self.negators),

@@ -60,7 +60,7 @@ class Explanation:
         return self.conductance.by_filter.abs().argsort(descending=True, stable=True).tolist()
 
     def to_dict(self, *, top: int = 10) -> dict[str, Any]:
-        """The machine form; `top` filters of it, all of them with 0."""
+        """Return a JSON-serializable dictionary; `top` filters of it, all of them with 0."""
         filters = first_of(self.ranked(), top)
         return {
             **_heading(self),
@@ -99,7 +99,7 @@ class PatternQuery:
     matches: tuple[FilterMatch, ...]
 
     def to_dict(self, *, top: int = 10) -> dict[str, Any]:
-        """The machine form; `top` filters of it, all of them with 0."""
+        """Return a JSON-serializable dictionary; `top` filters of it, all of them with 0."""
         shown = first_of(self.matches, top)
         rows = _filter_rows(self.explanation, [match.filter for match in shown])
         return {

@@ -99,7 +99,7 @@ class Prediction:
         return f"{self.model.outputs[first]}:{self.model.outputs[second]}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {
             "model": self.model.name,
             "model_hash": self.model.hash,

@@ -44,7 +44,7 @@ class Predicted:
     """How many texts are called what."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form."""
+        """Return a JSON-serializable dictionary."""
         return {
             "rows": self.rows,
             "problems": self.problems,

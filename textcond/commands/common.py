@@ -68,7 +68,7 @@ Strict = Annotated[
         "--strict", help="Refuse a file with an empty text; by default such rows are left out."
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
 
 

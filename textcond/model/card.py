@@ -97,7 +97,7 @@ def _accuracies(metrics: Mapping[str, Any]) -> str:
         for part, figures in parts
     ]
     head = (
-        *("part", "margin (polar texts)", "share of the most frequent class"),
+        *("part", "margin (positive and negative texts)", "share of the most frequent class"),
         *("positive head, yes or no", "negative head, yes or no", "unknown tokens"),
     )
     return markdown_table(head, rows)

@@ -129,7 +129,7 @@ def save(
     outputs: tuple[str, ...] = POLARITY_HEADS,
     softmax: bool = False,
 ) -> Model:
-    """Write a model folder whole or not at all, and load it."""
+    """Write a model folder atomically, and load it."""
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

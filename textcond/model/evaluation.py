@@ -35,8 +35,8 @@ def accuracies(
     """Accuracy of the positive and the negative head, and of the margin between them.
 
     The heads are asked about every text (is it positive, is it negative: a neutral text is
-    neither). The margin is asked about polar texts only; it calls a text positive when the
-    positive logit is the greater. None where there is no such text.
+    neither). The margin is asked about positive and negative texts only; it calls a text positive
+    when the positive logit is the greater. None where there is no such text.
     """
     right = (logits > 0) == (targets > 0)
     polar = is_polar(targets)

@@ -53,7 +53,7 @@ class Outcome:
     pictures: Mapping[str, Picture] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The machine form; without the pictures themselves."""
+        """Return a JSON-serializable dictionary; without the pictures themselves."""
         return {
             "data": self.data,
             "findings": [asdict(finding) for finding in self.findings],

@@ -60,7 +60,7 @@ async def explain_texts(
     model: schemas.ModelName,
     body: schemas.ExplainOneOrMany,
 ) -> Response:
-    """Which filters, fed by which words, made the model say it; of a text, or of up to 256."""
+    """Which filters, fed by which words, made the prediction; of a text, or of up to 256."""
     texts = _texts(core, body)
     loaded = await core.model(model)
     options = {"target": body.target, "output": str(body.output)}

@@ -50,7 +50,7 @@ export async function open(root, signal) {
 
   root.replaceChildren(
     make("h1", {}, title),
-    make("p", { class: "soft" }, "Which filters, fed by which words, made the model say it."),
+    make("p", { class: "soft" }, "Which filters, fed by which words, made the prediction."),
     asked, results);
   return async ({ query }) => {
     await quantity.choose(query);

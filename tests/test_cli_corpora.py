@@ -30,7 +30,8 @@ from textcond.corpora.pairs import load_pairs
 from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 SUMMARY = [
-    *("model", "model_hash", "target", "output", "data", "corpus", "sentences", "filters"),
+    *("model", "model_hash", "target", "output", "poles", "data", "corpus", "sentences"),
+    "filters",
 ]
 
 
@@ -180,7 +181,9 @@ def test_negation_by_pairs_of_the_reviews(
     assert (positive["negated"], positive["direction"]) == ("positive", -1)
     assert (negative["negated"], negative["direction"]) == ("negative", 1)
     for side in answer["sides"]:
-        assert [*side] == ["negated", "direction", "found", "filters", "causes", "retrieval"]
+        assert [*side] == [
+            *("negated", "direction", "found", "pairs", "note", "filters", "causes", "retrieval"),
+        ]
         assert len(side["filters"]) == 4
         assert side["filters"][0]["filter"] == side["found"][0]
         assert side["filters"][0]["adjusted_p"] <= 0.05
@@ -229,7 +232,10 @@ def test_rules_of_all_filters(
         *("rules", str(analysis.folder), "--held-out", str(held_out.folder)),
         *("--share", "0.05", "--support", "4", "--fidelity", "0.9", "--out", "rules.json"),
     )
-    assert [*answer] == [*SUMMARY, "negators", "bias", "rules", "held_out"]
+    assert [*answer] == [
+        *SUMMARY,
+        *("negators", "bias", "rules", "nearest", "note", "held_out"),
+    ]
     expected = extract_rules(
         sst, analysis, gold=gold_of(analysis), share=0.05, support=4, fidelity=0.9
     )

@@ -134,7 +134,8 @@ def test_a_word_counts_for_one_rule() -> None:
     def rule(weight: float, *words: str) -> Rule:
         pattern = Pattern(tuple(frozenset([w]) for w in words), ((0, 0),) * (len(words) - 1))
         sign = 1 if weight > 0 else -1
-        return Rule(pattern, sign, weight, 1, 1, 1.0, None, None, 0.1, False, (0,), ("x",))
+        side = "positive" if sign > 0 else "negative"
+        return Rule(pattern, sign, side, weight, 1, 1, 1.0, None, None, 0.1, False, (0,), ("x",))
 
     both = RuleSet((rule(2.0, "good"), rule(-3.0, "not", "good")), ("not",), 0.5, {})
     assert both.scores([["not", "Good"], ["good", "good"], ["x"]]).tolist() == [-2.5, 4.5, 0.5]
@@ -210,5 +211,18 @@ def test_what_cannot_be_asked(sst: Model, analysis: CorpusConductance) -> None:
         extract_rules(sst, analysis, support=0)
     with pytest.raises(AnalysisError, match="`fidelity` is 2"):
         extract_rules(sst, analysis, fidelity=2.0)
-    with pytest.raises(AnalysisError, match="No pattern has a fidelity"):
-        extract_rules(sst, analysis, filters=[0], support=200)
+
+
+def test_no_rule_is_a_result(sst: Model, analysis: CorpusConductance) -> None:
+    found = extract_rules(sst, analysis, filters=[0], support=200)
+    assert found.rules == ()
+    assert found.note == (
+        "No pattern has a fidelity of 0.8 in 200 sentences; lower one of the two, or analyze more "
+        "text."
+    )
+    assert len(found.nearest) == 10
+    reached = [min(rule.sentences / 200, 1) * min(rule.fidelity / 0.8, 1) for rule in found.nearest]
+    assert reached == sorted(reached, reverse=True)
+    assert RuleSet.from_dict(found.to_dict()) == found
+    assert found.to_spacy() == ""
+    assert extract_rules(sst, analysis, filters=[]).note.startswith("No negation filter was found")

@@ -239,14 +239,15 @@ def test_a_page_without_rules(sst: Model, browser: Browser, tmp_path: Path) -> N
     texts = Dataset.from_dict({"text": ["a warm film", "a dull film"]})
     analysis = CorpusConductance.compute(sst, texts, tmp_path / "few")
     result = study(sst, analysis, *load_pairs("minimal-pairs"), held_out=(analysis, None))
-    assert (result.rules, result.check) == (None, None)
+    assert (result.rules.rules, result.check) == ((), None)
     (tmp_path / "report.html").write_text(render(result), encoding="utf-8")
     with browser.new_context() as context:
         page = context.new_page()
         wrong: list[str] = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto((tmp_path / "report.html").as_uri())
-        expect(page.get_by_text("there are no rules")).to_be_visible()
+        expect(page.get_by_text("No pattern has a fidelity of 0.8 in 3 sentences")).to_be_visible()
+        expect(page.get_by_text("These patterns came nearest to a rule.")).to_be_visible()
         assert not wrong
 
 

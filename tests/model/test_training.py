@@ -17,7 +17,7 @@ import torch
 from textcond.errors import CorpusError, ModelError, TrainingError
 from textcond.model.building import build_model, load_corpora
 from textcond.model.checkpoint import load
-from textcond.model.recipe import Recipe
+from textcond.model.recipe import Recipe, Sizes
 from textcond.model.training import Progress
 from textcond.text.vocabulary import UNKNOWN_ID
 
@@ -306,8 +306,10 @@ def test_resume_refuses_other_vectors(corpus: str) -> None:
 
 def test_vectors_of_another_size(corpus: str) -> None:
     Path("vectors.txt").write_text("good 1 2 3\nbad 1 2 4\n")
-    with pytest.raises(TrainingError, match="have 3 dimensions; the network takes 50"):
-        build("small", corpus)
+    build("small", corpus, recipe=Recipe(epochs=1, batch_size=8))
+    assert load("small").network.shape.dimensions == 3
+    with pytest.raises(TrainingError, match="have 3 dimensions, but `dimensions` is 50; leave it"):
+        build("other", corpus, sizes=Sizes(dimensions=50))
 
 
 def test_a_loss_that_explodes(corpus: str) -> None:

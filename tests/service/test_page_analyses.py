@@ -151,12 +151,12 @@ def test_rules_of_an_exemplar(go: Open, service: Running, analysis: str) -> None
 def test_rules_of_negation_filters(go: Open, service: Running, analysis: str) -> None:
     page = go(f"#rules/{analysis}", "form")
     page.get_by_text("More options").click()
-    page.get_by_label("Find negation filters by").select_option("minimal-pairs")
+    page.get_by_label("Find negation filters by").select_option("rotten-tomatoes")
     page.get_by_label("Support").fill("2")
     page.get_by_role("button", name="Extract rules").click()
     expect(page).to_have_url(re.compile("set="))
     expect(page.get_by_role("heading", name="Rules from negation filters")).to_be_visible()
     job = service.client.get("/v1/jobs", params={"kind": "rules"}).json()["items"][0]
-    assert job["request"]["pairs"] == "minimal-pairs"
+    assert job["request"]["pairs"] == "rotten-tomatoes"
     assert job["request"]["support"] == 2
     assert "negat" in page.get_by_role("group", name="Rules").inner_text()

@@ -56,7 +56,8 @@ def test_a_file_of_classes_on_the_page(browser: Browser, service: Running, tmp_p
         form.get_by_label("Explain").select_option("food")
         form.get_by_label("Corpus").select_option("page-kinds")
         form.get_by_role("button", name="Start the analysis").click()
-        expect(page.locator(".job").first.locator(".state")).to_have_text("succeeded")
+        job = page.locator(".job", has_text="analysis").filter(has_text="page-kinds")
+        expect(job.locator(".state")).to_have_text("succeeded")
         analyses = service.client.get("/v1/analyses").json()["items"]
         analysis = next(one for one in analyses if one["model"] == "page-kinds")
         assert analysis["target"] == "food:rest"
@@ -79,3 +80,6 @@ def test_a_file_of_classes_on_the_page(browser: Browser, service: Running, tmp_p
         page.get_by_label("Side").select_option("not food")
         page = go("#filters/3?model=page-kinds", "dl")
         expect(page.get_by_text("what it usually pushes to")).to_be_visible()
+    # The page's service is shared.
+    assert service.client.delete("/v1/models/page-kinds").status_code == 204
+    assert service.client.delete("/v1/corpora/page-kinds").status_code == 204

@@ -54,11 +54,10 @@ def test_pairs_are_a_corpus_of_their_own(service: Running, analysis: str) -> Non
     body = {"pairs": "pairs", "text": "this is not good", "pattern": "not good", "draws": 2}
     job = succeed(service, submit(service, f"/v1/analyses/{analysis}/negation", body))
     assert service.client.get(job["result"]).json()["pairs"] == "pairs"
-    upload(service, "texts", 60)
     for path, body, words in (
         ("/v1/analyses", {"corpus": "pairs"}, "'pairs' holds pairs; give one with a column `text`"),
         ("/v1/models", {"name": "x", "corpus": "pairs"}, "'pairs' holds pairs; give one with"),
-        (f"/v1/analyses/{analysis}/negation", {"pairs": "texts"}, "'texts' holds no pairs"),
+        (f"/v1/analyses/{analysis}/negation", {"pairs": "nothing"}, "no corpus 'nothing'"),
     ):
         answer = service.client.post(path, json=body)
         assert answer.status_code == 422, answer.text

@@ -190,6 +190,7 @@ def build_model(
 @contextmanager
 def _claimed(shelf: Path, name: str) -> Iterator[None]:
     """No other process trains a model of this name meanwhile."""
+    is_new = not shelf.exists()
     shelf.mkdir(parents=True, exist_ok=True)
     lock = shelf / f".{name}.lock"
     try:
@@ -198,6 +199,8 @@ def _claimed(shelf: Path, name: str) -> Iterator[None]:
                 yield
             finally:
                 lock.unlink(missing_ok=True)
+                if is_new and not any(shelf.iterdir()):
+                    shelf.rmdir()
     except Timeout:
         raise TrainingError(
             f"Another process is training a model {name!r} in {shelf}; wait for it, or choose "

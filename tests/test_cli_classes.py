@@ -227,7 +227,7 @@ def test_predicting_a_file(run: Run, in_folder: Path, classes: str) -> None:
     assert problems[3] == "not an object with `text` (`text` is not a string)"
     assert problems[4].startswith("not an object with `text`")
     assert "has no word that the model 'kinds' knows" in problems[5]
-    (in_folder / "rows.csv").write_text('text,label\nred,colour\na,b,c\n" one,x\nblue\n')
+    (in_folder / "rows.csv").write_text('text,label\nred\x96,colour\na,b,c\n" one,x\nblue\n')
     done = answer_of(run, "predict", "rows.csv", "--model", "kinds", "--out", "rows.jsonl")
     table = [json.loads(line) for line in Path("rows.jsonl").read_text().splitlines()]
     assert [(row["line"], row["prediction"]) for row in table] == [

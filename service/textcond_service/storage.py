@@ -88,6 +88,7 @@ class Storage:
         if training:
             state = self.training_state(training)
             left += [state, state.with_name(f".{state.name}.partial")]
+            left.append(self.models / f".{training}.lock")  # of a run that was killed
             partial = self.models / f".{training}.partial"
             shutil.rmtree(partial, ignore_errors=True)
             with suppress(OSError):  # most often there is none; never half of one

@@ -25,8 +25,10 @@ from textcond.corpora.files import DEFAULT, Layout, Row, read_rows
 from textcond.disk import write_whole
 from textcond.errors import CorpusError, TextError
 from textcond.model.checkpoint import Model
+from textcond.text.tokenizer import tokenize_all
 
 _CHUNK = 1_024
+_EMPTY = "the text is empty"
 Table = Sequence[Mapping[str, Any]]
 Writer = Callable[[Table], None]
 
@@ -112,11 +114,18 @@ def check_output(path: Path, out: Path) -> None:
 
 
 def _predict(model: Model, rows: Sequence[Row]) -> Iterator[Prediction | str]:
-    """The prediction of each row, or why there is none."""
-    texts = [row.text for row in rows if not row.problem]
-    found = iter(predict(model, texts, on_error="return"))
-    for row in rows:
-        one: Prediction | TextError | str = row.problem or next(found)
+    """The prediction of each row, or why there is none.
+
+    Texts are read as those of every corpus: control characters count as blanks.
+    """
+    tokens = list(tokenize_all(row.text for row in rows))
+    problems = [
+        row.problem or _EMPTY * (not words) for row, words in zip(rows, tokens, strict=True)
+    ]
+    readable = [words for words, problem in zip(tokens, problems, strict=True) if not problem]
+    found = iter(predict(model, readable, on_error="return"))
+    for problem in problems:
+        one: Prediction | TextError | str = problem or next(found)
         yield str(one) if isinstance(one, TextError) else one
 
 

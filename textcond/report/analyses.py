@@ -197,7 +197,7 @@ def rules_figures(rules: RuleSet) -> dict[str, Any]:
     return {
         "rules": len(rules.rules),
         "with a negator": sum(rule.negator for rule in rules.rules),
-        "negators found": ", ".join(rules.negators),
+        "negators found": ", ".join(rules.negators) or "none",
     }
 
 

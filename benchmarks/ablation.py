@@ -29,16 +29,15 @@ from rich.progress import track
 from textcond.disk import write_whole
 from textcond.model.building import (
     VOCABULARY_SIZE,
-    Corpora,
     choose_vocabulary,
     encode_corpora,
     finish,
-    load_corpora,
 )
 from textcond.model.card import markdown_table
 from textcond.model.checkpoint import Model
 from textcond.model.recipe import Recipe
 from textcond.model.training import Progress, train
+from textcond.model.training_corpora import Corpora, load_corpora
 from textcond.text.vocabulary import Vocabulary, WordVectors, load_vectors
 
 LOG = Path("benchmarks/ablation.json")

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from textcond.corpora.files import DEFAULT, Layout
+from textcond.corpora.rows import DEFAULT, Layout
 from textcond.errors import TextcondError
 from textcond_service.settings import Settings
 

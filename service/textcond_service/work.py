@@ -15,20 +15,20 @@ from datasets import Dataset
 from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.division import divide
 from textcond.analysis.extraction import extract_rules
-from textcond.analysis.negation import find_negation, negation_filters, own_pairs
+from textcond.analysis.negation import find_negation, negation_filters, pairs_of
 from textcond.analysis.rule_check import check_rules
 from textcond.analysis.run import Progress as AnalysisProgress
 from textcond.analysis.sides import gold_of_analysis
 from textcond.attribution.explanation import query_filters
 from textcond.attribution.quantity import corpus_target
-from textcond.corpora.files import DEFAULT, Layout
 from textcond.corpora.loading import is_file, open_corpus
-from textcond.corpora.pairs import DEFAULT_PAIRS, load_pairs
+from textcond.corpora.pairs import DEFAULT_PAIRS
+from textcond.corpora.rows import DEFAULT, Layout
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError, CorpusError, TextcondError, TrainingError
 from textcond.model import checkpoint
 from textcond.model.building import build_model
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.checkpoint import Model
 from textcond.model.recipe import STANDARD, Recipe, Sizes
 from textcond.model.training import Progress as TrainingProgress
 from textcond.report.figures import division_figure, save_figure
@@ -212,14 +212,14 @@ class Work:
         self, request: dict[str, Any], model: Model, analysis: CorpusConductance
     ) -> tuple[str, Dataset, Dataset]:
         """The name of the pairs, those to find filters with, and those to check them on."""
-        named, seed = request["pairs"], request["seed"]
-        if named is None and model.outputs != POLARITY_HEADS:
-            return analysis.manifest.data, *own_pairs(analysis, seed=seed)
-        named = named or DEFAULT_PAIRS
-        pairs, _ = self._data(named, pairs=True)
-        return named, *load_pairs(
-            pairs, data_dir=self.settings.sst, seed=seed, layout=self._layout(named)
+        named = request["pairs"] or (DEFAULT_PAIRS if model.is_polarity else None)
+        file, layout = None, DEFAULT
+        if named is not None:
+            file, layout = self._data(named, pairs=True)[0], self._layout(named)
+        found, held_out = pairs_of(
+            model, analysis, file, data_dir=self.settings.sst, layout=layout, seed=request["seed"]
         )
+        return named or analysis.manifest.data, found, held_out
 
     def _model(self, job: Job) -> Model:
         return checkpoint.load(job.model, shelf=self.storage.models)

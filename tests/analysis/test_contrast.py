@@ -75,8 +75,8 @@ def test_too_few_pairs_find_none(
     found = contrast(sst, pairs.select(rows), "positive")
     assert (found.found, found.pairs, len(found.filters)) == ((), count, ranked)
     assert found.to_dict()["note"] == (
-        f"There are {count} pairs to find filters with whose positive words are negated, and it "
-        "takes 5."
+        f"After halving, or setting the held-out part aside, {count} pairs that negate positive "
+        "words are left to find filters with; 5 are needed."
     )
     assert all(row.score == 0 for row in found.filters)
     check = check_cause(sst, found, pairs, np.ones(256, np.int64))
@@ -95,8 +95,9 @@ def test_a_negator_without_effect_is_a_result(sst: Model, pairs: Dataset) -> Non
     plain = plain.add_column("tokens", plain["unnegated_tokens"][:])
     found = contrast(sst, plain, "positive", resamples=99)
     assert found.found == ()
-    assert found.note.startswith(
-        f"By {len(rows)} pairs whose positive words are negated, no filter"
+    assert found.note == (
+        f"In {len(rows)} pairs that negate positive words, no filter was found that responds to a "
+        "negator together with what it negates."
     )
     check = check_cause(sst, found, plain, np.ones(256, np.int64))
     assert (check.effect, check.removed, check.effect_without) == (0.0, None, None)

@@ -1,4 +1,4 @@
-"""docs/files.md tells what is read how: every row of its tables is tried."""
+"""docs/files.md shows how files are read: every row of its tables is tried."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from textcond.corpora.files import Layout, labels_of, load_file, parts_of
+from textcond.corpora.files import labels_of, load_file, parts_of
 from textcond.corpora.labels import parse_meanings
+from textcond.corpora.rows import Layout
 from textcond.errors import CorpusError
 
 ENCODINGS = ("UTF-8", "UTF-16", "Latin-1")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from textcond.corpora.columns import FEATURES
-from textcond.corpora.files import Layout, load_file, parts_of, summarize_file
+from textcond.corpora.files import load_file, parts_of, summarize_file
 from textcond.corpora.loading import load_corpus
+from textcond.corpora.rows import Layout
 from textcond.corpora.tables import SEPARATORS, read_table
 from textcond.errors import CorpusError
 

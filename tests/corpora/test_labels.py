@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from textcond.corpora.columns import CLASS, class_names
-from textcond.corpora.files import Layout, load_file, summarize_file
+from textcond.corpora.files import load_file, summarize_file
 from textcond.corpora.labels import parse_meanings, read_labels
+from textcond.corpora.rows import Layout
 from textcond.errors import CorpusError
 
 POLAR = {
@@ -137,3 +138,44 @@ def test_a_list_of_labels_is_not_one(tmp_path: Path) -> None:
     path.write_text('{"text": "good", "label": ["a", "b"]}')
     with pytest.raises(CorpusError, match=r"line 1: .*`label` is not one label.*; mend the line"):
         load_file(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,10\nb,1\nc,2\n", r"a\.csv, line 3: the label '1' has no meaning"),
+        ("a,x|1\nb,10\nc,1\n", r"a\.csv, line 4: the label '1' has no meaning"),
+    ],
+)
+def test_the_line_of_a_label_is_that_of_the_whole_label(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + content)
+    meanings = {"10": "a", "2": "b", "x|1": "c"}
+    with pytest.raises(CorpusError, match=message):
+        load_file(path, layout=Layout(meanings=meanings))
+
+
+def test_several_labels_a_text(tmp_path: Path) -> None:
+    layout = Layout(separator="|")
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\na,x | y\nb,y\nc,\n")
+    lines = tmp_path / "a.jsonl"
+    lines.write_text(
+        '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": "y"}\n{"text": "c"}\n'
+    )
+    for file in (path, lines):
+        rows = load_file(file, layout=layout)
+        assert rows["classes"][:] == [[0, 1], [1], []]
+        assert rows.features["classes"].feature.names == ["x", "y"]
+    lines.write_text('{"text": "a", "label": ["x"]}\n')
+    with pytest.raises(CorpusError, match=r"a\.jsonl, line 1: .*`label` is not one label"):
+        load_file(lines)
+    for content in ("a,\nb,\n", "a,x\nb,x\n"):
+        path.write_text("text,label\n" + content)
+        with pytest.raises(CorpusError, match="there are not two labels in the whole column"):
+            load_file(path, layout=layout)
+    path.write_text("text,label\na,x\nb,y|z\n")
+    with pytest.raises(CorpusError, match=r"line 3: the label 'z' is none of x, y"):
+        load_file(path, layout=Layout(separator="|", names=("x", "y")))

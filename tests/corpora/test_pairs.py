@@ -10,9 +10,9 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, strategies as st
 
-from textcond.corpora.files import Layout
 from textcond.corpora.negation import AUXILIARIES, NEGATORS, PAIR_FEATURES, load_minimal_pairs
 from textcond.corpora.pairs import LONGEST_CUT, cut_pairs, has_pairs, load_pairs, read_pairs
+from textcond.corpora.rows import Layout
 from textcond.errors import CorpusError
 
 TREES = "(1 (2 It) (1 (1 (2 is) (2 not)) (3 warm)))\n(3 (2 It) (3 (2 never) (1 drags)))\n"

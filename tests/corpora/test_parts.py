@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from textcond.corpora.columns import CLASS, class_names
-from textcond.corpora.files import Layout
 from textcond.corpora.parts import file_parts
+from textcond.corpora.rows import Layout
 from textcond.errors import CorpusError
 
 

@@ -15,10 +15,11 @@ import pytest
 import torch
 
 from textcond.errors import CorpusError, ModelError, TrainingError
-from textcond.model.building import build_model, load_corpora
+from textcond.model.building import build_model
 from textcond.model.checkpoint import load
 from textcond.model.recipe import Recipe, Sizes
 from textcond.model.training import Progress
+from textcond.model.training_corpora import load_corpora
 from textcond.text.vocabulary import UNKNOWN_ID
 
 GOOD = ["good", "warm", "funny", "lovely", "clever", "fresh"]

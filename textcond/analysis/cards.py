@@ -120,7 +120,7 @@ def make_cards(
                 width=analysis.manifest.widths[filter],
                 name=_name(model, analysis, filter, found, direction),
                 polarity=polarity,
-                towards="" if polarity == "dead" else sides.names[direction * sides.sense < 0],
+                towards="" if polarity == "dead" else sides.pushed_to(direction),
                 purity=signs.purity(0),
                 active=float(signs.products[0, 0] / len(values)),
                 mean=float(values.mean(dtype=np.float64)),
@@ -268,8 +268,7 @@ def _name(
     shape = shapes.most_common(1)[0][0]
     negator = words.most_common(1)[0][0] if words else ""
     shown = " + ".join(negator if kind == "negator" else kind for kind in shape) or "context"
-    towards = direction * sides.sense
-    return f"{shown} → {sides.names[0 if towards > 0 else 1]}"
+    return f"{shown} → {sides.pushed_to(direction)}"
 
 
 def _kinds(model: Model, words: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,20 +36,21 @@ class CausalCheck:
     """Whose words of the negated side a negator takes that from."""
     effect: float | None
     """How far the negator moves the score in its direction, on average, in units of the score."""
-    effect_without: float | None
-    """The same without the filters."""
-    removed: float | None
-    """The share of the effect that is gone with the filters."""
-    drawn_removed: tuple[float, ...]
-    """The same for each draw of other filters."""
     unnegated: int
     """Texts without their negator, of both sides, whose prediction is compared."""
     accuracy: float | None
     """Of the margin on those of them that are labelled; None without labels."""
-    accuracy_without: float | None
-    drawn_accuracy: float | None
-    """The mean over the draws."""
-    unchanged: float | None
+    effect_without: float | None = None
+    """The effect without the filters."""
+    removed: float | None = None
+    """The share of the effect that is gone with the filters."""
+    drawn_removed: tuple[float, ...] = ()
+    """The same for each draw of other filters."""
+    accuracy_without: float | None = None
+    """The accuracy without the filters."""
+    drawn_accuracy: float | None = None
+    """The mean accuracy over the draws."""
+    unchanged: float | None = None
     """Share of the texts without negator whose prediction stays when the filters are ablated."""
     note: str = ""
     """Why the share is not known; empty if it is."""
@@ -99,19 +100,12 @@ def check_cause(
 
     whole = effect(()) if len(alike) else None
     note = _nothing_to_remove(found, whole)
-    others: list[list[int]] = []
-    if not note:
-        others = _draws(signs, found.found, draws, np.random.default_rng(seed))
-        if not others:
-            note = (
-                "There are too few other filters of the found ones' signs to draw as many for "
-                "comparison."
-            )
+    check = CausalCheck(found.found, len(alike), whole, len(pairs), plain.accuracy(()), note=note)
     if not found.found or whole is None:
-        return CausalCheck(
-            found.found, len(alike), whole, None, None, (), len(pairs), plain.accuracy(()), None,
-            None, None, note,
-        )  # fmt: skip
+        return check
+    others = [] if note else _draws(signs, found.found, draws, np.random.default_rng(seed))
+    if not others and not note:
+        note = "There are too few other filters of the found ones' signs to draw as many of them."
     left = effect(found.found)
     removed, accuracies = [], []
     for draw, some in enumerate(others, start=1):
@@ -119,15 +113,11 @@ def check_cause(
         accuracies.append(plain.accuracy(some))
         watch(draw, draws)
     known = [value for value in accuracies if value is not None]
-    return CausalCheck(
-        filters=found.found,
-        pairs=len(alike),
-        effect=whole,
+    return replace(
+        check,
         effect_without=left,
         removed=1 - left / whole if whole > 0 else None,
         drawn_removed=tuple(removed),
-        unnegated=len(pairs),
-        accuracy=plain.accuracy(()),
         accuracy_without=plain.accuracy(found.found),
         drawn_accuracy=float(np.mean(known)) if known else None,
         unchanged=plain.unchanged(found.found),

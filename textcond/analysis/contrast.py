@@ -72,12 +72,13 @@ class NegationFilters:
             return ""
         if self.pairs is not None and self.pairs < LEAST_PAIRS:
             return (
-                f"There are {self.pairs} pairs to find filters with whose {self.negated} words are "
-                f"negated, and it takes {LEAST_PAIRS}."
+                f"After halving, or setting the held-out part aside, {self.pairs} pairs that "
+                f"negate {self.negated} words are left to find filters with; {LEAST_PAIRS} are "
+                "needed."
             )
         return (
-            f"By {self.pairs:,} pairs whose {self.negated} words are negated, no filter answers to "
-            "a negator together with what it negates."
+            f"In {self.pairs:,} pairs that negate {self.negated} words, no filter was found that "
+            "responds to a negator together with what it negates."
         )
 
     def to_dict(self, *, top: int = 0) -> dict[str, Any]:

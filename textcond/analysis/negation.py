@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from textcond.analysis.corpus import CorpusConductance
 from textcond.analysis.retrieval import Retrieval, retrieve
 from textcond.analysis.sides import sides_of_analysis
 from textcond.attribution.explanation import query_filters
-from textcond.corpora.pairs import find_pairs, halve
+from textcond.corpora.pairs import DEFAULT_PAIRS, find_pairs, halve, load_pairs
+from textcond.corpora.rows import DEFAULT, Layout
 from textcond.model.checkpoint import Model
 
 
@@ -95,10 +97,25 @@ def find_negation(
     return Negation(analysis, tuple(sides))
 
 
-def own_pairs(analysis: CorpusConductance, *, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """Pairs cut out of the sentences of an analysis, in two halves; none without a negator."""
-    tokens = (one.tokens for block in analysis.sentence_blocks() for one in block)
-    return halve(find_pairs(tokens), seed=seed)
+def pairs_of(
+    model: Model,
+    analysis: CorpusConductance,
+    pairs: str | None,
+    *,
+    data_dir: Path | None = None,
+    layout: Layout = DEFAULT,
+    seed: int = 0,
+) -> tuple[Dataset, Dataset]:
+    """Pairs to find negation filters with, and pairs to check them on.
+
+    Without `pairs` they are those of `pairs.DEFAULT_PAIRS` for a sentiment model, and for any other
+    model they are cut out of the sentences of the analysis, which may hold no negator. Raises what
+    `load_pairs` does.
+    """
+    if pairs is None and not model.is_polarity:
+        tokens = (one.tokens for block in analysis.sentence_blocks() for one in block)
+        return halve(find_pairs(tokens), seed=seed)
+    return load_pairs(pairs or DEFAULT_PAIRS, data_dir=data_dir, seed=seed, layout=layout)
 
 
 def negation_filters(

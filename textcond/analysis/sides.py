@@ -34,6 +34,10 @@ class Sides:
     def are_polarity(self) -> bool:
         return self.outputs == POLARITY_HEADS
 
+    def pushed_to(self, direction: int) -> str:
+        """The side that conductance of this sign pushes the score to."""
+        return self.names[0 if direction * self.sense > 0 else 1]
+
     def calls(
         self, logits: Float[np.ndarray, "texts outputs"], side: str
     ) -> Bool[np.ndarray, " texts"]:
@@ -75,7 +79,7 @@ class Sides:
 def sides_of(model: Model, quantity: Quantity) -> Sides:
     """The sides of a score of a model."""
     names, sense = quantity.poles, 1
-    if model.outputs == POLARITY_HEADS:
+    if model.is_polarity:
         names, sense = POLARITY_HEADS, 1 if names == POLARITY_HEADS else -1
     return Sides(names, sense, model.outputs, model.softmax)
 

@@ -25,7 +25,7 @@ from textcond.attribution.prediction import Prediction, predict
 from textcond.attribution.quantity import MARGIN
 from textcond.attribution.ranking import first_of
 from textcond.errors import PatternError, TextError
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.checkpoint import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def explain_all(
     texts = as_list(texts)
     targets = dict.fromkeys(range(len(texts)), target)
     results: dict[int, Conductance | TextError] = {}
-    if target == MARGIN and model.outputs != POLARITY_HEADS:
+    if target == MARGIN and not model.is_polarity:
         for row, one in enumerate(predict(model, texts, on_error=on_error)):
             if isinstance(one, TextError):
                 del targets[row]

@@ -22,7 +22,7 @@ from textcond.attribution.inputs import (
 from textcond.attribution.pieces import Head
 from textcond.attribution.windows import winning_windows, words_of
 from textcond.errors import TextError
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN
 
 NONE = "none"
@@ -52,15 +52,19 @@ class Prediction:
         }
 
     @property
-    def prediction(self) -> str:
-        """The output with the greatest logit: for the two heads, the sign of the margin.
+    def called(self) -> tuple[str, ...]:
+        """The output with the greatest logit; of a model of several classes a text, every output
+        whose probability is above a half."""
+        outputs = self.model.outputs
+        if not self.model.is_multi_label:
+            return (outputs[int(self.logits.argmax())],)
+        called = [name for name, logit in zip(outputs, self.logits, strict=True) if logit > 0]
+        return tuple(called) or (NONE,)
 
-        Of a model of several classes a text, all whose probability is above a half, or `NONE`.
-        """
-        if self.model.is_multi_label:
-            called = [n for n, x in zip(self.model.outputs, self.logits, strict=True) if x > 0]
-            return "; ".join(called) or NONE
-        return self.model.outputs[int(self.logits.argmax())]
+    @property
+    def prediction(self) -> str:
+        """`called` in one string: for the two heads, the sign of the margin."""
+        return "; ".join(self.called)
 
     @property
     def unknown_words(self) -> float:
@@ -84,7 +88,7 @@ class Prediction:
     def margin_logit(self) -> float:
         """The positive logit less the negative one; of another model the logit of the prediction
         less that of the next likely output."""
-        if self.model.outputs == POLARITY_HEADS:
+        if self.model.is_polarity:
             return float(self.logits[0] - self.logits[1])
         first, second = self.logits.sort(descending=True).values[:2].tolist()
         return float(first - second)

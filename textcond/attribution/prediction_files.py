@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from textcond.attribution.inputs import check_is_model
 from textcond.attribution.prediction import MANY_UNKNOWN, Prediction, predict
-from textcond.corpora.files import DEFAULT, Layout, Row, read_rows
+from textcond.corpora.rows import DEFAULT, Layout, Row, read_rows
 from textcond.disk import write_whole
 from textcond.errors import CorpusError, TextError
 from textcond.model.checkpoint import Model
@@ -47,12 +47,7 @@ class Predicted:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serializable dictionary."""
-        return {
-            "rows": self.rows,
-            "problems": self.problems,
-            "mostly_unknown": self.mostly_unknown,
-            "calls": dict(self.calls),
-        }
+        return asdict(self)
 
 
 def predict_file(
@@ -76,33 +71,28 @@ def predict_file(
     check_is_model(model)
     check_output(path, out)
     lines = _count_lines(path)
-    several = model.is_multi_label
-    counts = {"rows": 0, "problems": 0, "mostly_unknown": 0}
     calls = Counter(dict.fromkeys(model.outputs, 0))
+    row_count = problems = mostly_unknown = 0
 
     def write(place: Path) -> None:
-        rows = read_rows(path, layout=layout)
+        nonlocal row_count, problems, mostly_unknown
+        rows = read_rows(path, layout=layout, is_tolerant=True)
         with _WRITERS[out.suffix.lower()](place, model.outputs) as writer:
             while chunk := list(islice(rows, _CHUNK)):
-                table = [
-                    _line(model, row, found)
-                    for row, found in zip(chunk, _predict(model, chunk), strict=True)
-                ]
-                writer(table)
-                for line in table:
-                    counts["rows"] += 1
-                    counts["problems"] += bool(line["problem"])
-                    counts["mostly_unknown"] += (line["unknown_words"] or 0) >= MANY_UNKNOWN
-                    if line["prediction"] is not None:
-                        calls.update(
-                            line["prediction"].split("; ") if several else [line["prediction"]]
-                        )
+                found = list(_predict(model, chunk))
+                writer([_line(model, row, one) for row, one in zip(chunk, found, strict=True)])
+                predicted = [one for one in found if isinstance(one, Prediction)]
+                row_count += len(chunk)
+                problems += len(chunk) - len(predicted)
+                mostly_unknown += sum(one.unknown_words >= MANY_UNKNOWN for one in predicted)
+                for one in predicted:
+                    calls.update(one.called)
                 watch(min(chunk[-1].line, lines), lines)
-        if not counts["rows"]:
+        if not row_count:
             raise CorpusError(f"{path} has no rows; give at least one text.")
 
     write_whole(out, write)
-    return Predicted(**counts, calls=calls)
+    return Predicted(row_count, problems, mostly_unknown, dict(calls))
 
 
 def check_output(path: Path, out: Path) -> None:

@@ -96,7 +96,7 @@ def corpus_target(model: Model, target: str) -> str:
     The margin of a classifier over classes is between other classes in each text. In its place
     stands the first class against the rest, or alone where a text can be of several.
     """
-    if target != MARGIN or model.outputs == POLARITY_HEADS or MARGIN in model.outputs:
+    if target != MARGIN or model.is_polarity or MARGIN in model.outputs:
         return target
     return f"{model.outputs[0]}:{REST}" if model.softmax else model.outputs[0]
 

@@ -17,8 +17,8 @@ from textcond.commands.common import (
     check_place,
     console,
     model_of,
+    named_pairs,
     note_labels,
-    pairs_of,
     show,
 )
 
@@ -58,6 +58,7 @@ def report(
 ) -> None:
     """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
     from textcond.analysis.corpus import CorpusConductance
+    from textcond.analysis.negation import pairs_of
     from textcond.analysis.sides import gold_of_analysis
     from textcond.disk import write_whole
     from textcond.report.page import render, study
@@ -71,7 +72,8 @@ def report(
     loaded = model_of(analysis, model)
     if other is not None:
         other.check_model(loaded)
-    _, found, apart = pairs_of(pairs, loaded, analysis, data_dir, seed)
+    asked, _ = named_pairs(pairs, loaded, analysis, data_dir)
+    found, apart = pairs_of(loaded, analysis, asked, data_dir=data_dir, seed=seed)
     labels = gold_of_analysis(loaded, analysis, data_dir)
     checked = None if other is None else (other, gold_of_analysis(loaded, other, data_dir))
     with staged_progress(console(stderr=True)) as watch:

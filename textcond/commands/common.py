@@ -14,11 +14,10 @@ import typer
 from textcond.errors import AnalysisError, CorpusError, ModelError, TextError
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from rich.console import Console
 
     from textcond.analysis.corpus import CorpusConductance
-    from textcond.corpora.files import Layout
+    from textcond.corpora.rows import Layout
     from textcond.model.checkpoint import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
@@ -144,9 +143,8 @@ def layout_of(
 
     With `model`, labels mean what they meant when it was trained.
     """
-    from textcond.corpora.files import Layout
     from textcond.corpora.labels import parse_meanings
-    from textcond.model.checkpoint import POLARITY_HEADS
+    from textcond.corpora.rows import Layout
 
     told: set[str] = set()
 
@@ -159,7 +157,7 @@ def layout_of(
     if labels is not None:
         meanings = parse_meanings(labels)
     names: tuple[str, ...] = ()
-    if model is not None and model.outputs != POLARITY_HEADS:
+    if model is not None and not model.is_polarity:
         names, separator = model.outputs, model.details.get("separator") or ""
     return Layout(text, label, meanings, names, separator, strict, tell)
 
@@ -168,8 +166,8 @@ def choose_part(
     data: str, split: str | None, default: str, *, layout: Layout | None = None
 ) -> str | None:
     """The parts of a corpus to read, or None where it has no parts."""
-    from textcond.corpora.files import DEFAULT
     from textcond.corpora.loading import has_parts
+    from textcond.corpora.rows import DEFAULT
 
     if has_parts(data, layout=layout or DEFAULT):
         return split or default
@@ -205,20 +203,12 @@ def note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
         console(stderr=True).print(note)
 
 
-def pairs_of(
-    pairs: str | None,
-    model: Model,
-    analysis: CorpusConductance,
-    data_dir: Path | None,
-    seed: int,
-) -> tuple[str, Dataset, Dataset]:
-    """The name of the pairs that are asked for, or of the best that are at hand; those to find
-    filters with, and those to check them on."""
-    from textcond.analysis.negation import own_pairs
-    from textcond.corpora.pairs import DEFAULT_PAIRS, load_pairs
-    from textcond.model.checkpoint import POLARITY_HEADS
+def named_pairs(
+    pairs: str | None, model: Model, analysis: CorpusConductance, data_dir: Path | None
+) -> tuple[str | None, str]:
+    """The pairs to ask for, None for those that suit the model, and their name for the reader."""
+    from textcond.corpora.pairs import DEFAULT_PAIRS
 
-    if pairs is None and model.outputs != POLARITY_HEADS:
-        return analysis.manifest.data, *own_pairs(analysis, seed=seed)
-    named = pairs or (DEFAULT_PAIRS if data_dir is None else "sst-negation")
-    return named, *load_pairs(named, data_dir=data_dir, seed=seed)
+    if pairs is None and model.is_polarity:
+        pairs = DEFAULT_PAIRS if data_dir is None else "sst-negation"
+    return pairs, pairs or analysis.manifest.data

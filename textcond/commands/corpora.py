@@ -32,8 +32,8 @@ from textcond.commands.common import (
     fail,
     layout_of,
     model_of,
+    named_pairs,
     note_labels,
-    pairs_of,
     show,
 )
 from textcond.errors import AnalysisError, ClusterError, PatternError
@@ -197,7 +197,7 @@ def negation(
 ) -> None:
     """The filters that handle negation, what ablating them does, and where they fire."""
     from textcond.analysis.corpus import CorpusConductance
-    from textcond.analysis.negation import find_negation
+    from textcond.analysis.negation import find_negation, pairs_of
     from textcond.report.analyses import negation_view
     from textcond.report.progress import counting_progress
 
@@ -206,7 +206,8 @@ def negation(
     analysis = CorpusConductance.open(folder)
     note_labels(analysis, data_dir)
     loaded = model_of(analysis, model)
-    named, found, held_out = pairs_of(pairs, loaded, analysis, data_dir, seed)
+    asked, named = named_pairs(pairs, loaded, analysis, data_dir)
+    found, held_out = pairs_of(loaded, analysis, asked, data_dir=data_dir, seed=seed)
     with counting_progress(console(stderr=True), "ablating") as watch:
         result = find_negation(
             loaded,
@@ -305,12 +306,13 @@ def _filters(
     seed: int,
 ) -> list[int] | None:
     """The filters that an option names; None for all."""
-    from textcond.analysis.negation import negation_filters
+    from textcond.analysis.negation import negation_filters, pairs_of
 
     if filters == "all":
         return None
     if filters == "negation":
-        _, found, _ = pairs_of(pairs, model, analysis, data_dir, seed)
+        asked, _ = named_pairs(pairs, model, analysis, data_dir)
+        found, _ = pairs_of(model, analysis, asked, data_dir=data_dir, seed=seed)
         return negation_filters(model, analysis, found, seed=seed)
     try:
         return [int(number) for number in filters.split(",")]

@@ -74,7 +74,7 @@ class Labels:
     def value(self, label: str | None) -> int | list[int]:
         """`NO_LABEL` for a row without one; a list where a text can have several."""
         if self.separator:
-            return sorted({self.values[part] for part in _parts(label, self.separator)})
+            return sorted({self.values[part] for part in label_parts(label, self.separator)})
         return NO_LABEL if label is None else self.values[label]
 
 
@@ -95,7 +95,7 @@ def read_labels(
     name.
     """
     if separator:
-        parts = {part for label in labels for part in _parts(label, separator)}
+        parts = {part for label in labels for part in label_parts(label, separator)}
         return _several(sorted(parts), meanings, names, separator)
     renamed = {label: label for label in sorted({label for label in labels if label is not None})}
     if meanings is not None:
@@ -132,9 +132,10 @@ def _several(
     return replace(found, note=note, separator=separator)
 
 
-def _parts(label: str | None, separator: str) -> list[str]:
-    """The classes that are written in one label."""
-    return [part.strip() for part in (label or "").split(separator) if part.strip()]
+def label_parts(label: str | None, separator: str) -> list[str]:
+    """The classes that are written in one label; with an empty separator, the label itself."""
+    parts = (label or "").split(separator) if separator else [label or ""]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def parse_meanings(text: str) -> dict[str, str]:

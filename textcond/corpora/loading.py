@@ -6,10 +6,11 @@ from pathlib import Path
 
 from datasets import Dataset, IterableDataset, concatenate_datasets
 
-from textcond.corpora.files import DEFAULT, ENDINGS, Layout, load_file, parts_of, stream_file
+from textcond.corpora.files import load_file, parts_of, stream_file
 from textcond.corpora.negation import load_minimal_pairs, load_negation
 from textcond.corpora.questions import load_questions
 from textcond.corpora.reviews import load_review_sentences, load_reviews
+from textcond.corpora.rows import DEFAULT, ENDINGS, Layout
 from textcond.corpora.treebank import Unit, load_treebank
 from textcond.errors import CorpusError
 

@@ -17,7 +17,7 @@ import pandas as pd
 from datasets import Dataset
 
 from textcond.corpora.columns import NO_LABEL
-from textcond.corpora.files import DEFAULT, Layout, texts_of
+from textcond.corpora.files import texts_of
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import (
     AUXILIARIES,
@@ -26,6 +26,7 @@ from textcond.corpora.negation import (
     load_minimal_pairs,
     pair_dataset,
 )
+from textcond.corpora.rows import DEFAULT, Layout
 from textcond.corpora.tables import SEPARATORS, FieldsError, read_table
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import tokenize_all

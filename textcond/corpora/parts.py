@@ -15,7 +15,8 @@ from datasets import Dataset
 from jaxtyping import Int
 
 from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL, class_names, is_multiple
-from textcond.corpora.files import DEFAULT, SPLIT, Layout, labels_of, load_file, parts_of
+from textcond.corpora.files import labels_of, load_file, parts_of
+from textcond.corpora.rows import DEFAULT, SPLIT, Layout
 from textcond.errors import CorpusError
 
 LEAST_ROWS = 10

@@ -2,82 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from itertools import chain
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from datasets import Dataset, concatenate_datasets
 from filelock import FileLock, Timeout
 
-from textcond.corpora.columns import CLASS, CLASSES, class_names, is_multiple
-from textcond.corpora.files import DEFAULT, ENDINGS, Layout
-from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
-from textcond.corpora.negation import load_negation
-from textcond.corpora.parts import file_parts
+from textcond.corpora.loading import load_corpus
+from textcond.corpora.rows import DEFAULT, Layout
 from textcond.corpora.treebank import load_nodes
-from textcond.errors import CorpusError, TrainingError
+from textcond.errors import TrainingError
 from textcond.model import checkpoint
 from textcond.model.batches import predict_logits
 from textcond.model.calibration import calibrate, calibration_errors
 from textcond.model.card import model_card
-from textcond.model.checkpoint import POLARITY_HEADS, SHIPPED, Model, check_name
+from textcond.model.checkpoint import SHIPPED, Model, check_name
 from textcond.model.evaluation import (
     encode_examples,
     evaluate,
-    labelled_rows,
     negation_figures,
 )
 from textcond.model.recipe import STANDARD, Recipe, Sizes, fitted
 from textcond.model.scores import warnings_of
 from textcond.model.substitution import Substitution
 from textcond.model.training import Progress, TrainingData, train
+from textcond.model.training_corpora import Corpora, load_corpora
 from textcond.text.vocabulary import Vocabulary, WordVectors, build_vocabulary, load_vectors
 
 VOCABULARY_SIZE = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Corpora:
-    """Labelled rows to train on, to choose the epoch by, and to report."""
-
-    data: str
-    train: Dataset
-    dev: Dataset
-    test: Dataset
-    pretraining: Dataset | None = None
-    source: str = ""
-    """Of a user's file: where the dev and the test part come from."""
-    meanings: Mapping[str, str] = field(default_factory=dict)
-    """Of a user's file: what its labels mean, if that is a polarity."""
-    negation: Dataset | None = None
-    """Where there are trees: their negation pairs of dev and test."""
-    data_dir: Path | None = None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """What the texts are told apart by; none if it is their polarity."""
-        return class_names(self.train)
-
-    @property
-    def is_multi_label(self) -> bool:
-        return is_multiple(self.train)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        return self.classes or POLARITY_HEADS
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        parts = {"train": self.train, "dev": self.dev, "test": self.test}
-        return {
-            **{part: len(rows) for part, rows in parts.items()},
-            "pretraining": len(self.pretraining or ()),
-        }
 
 
 def build_model(
@@ -137,13 +92,7 @@ def build_model(
             resume=resume,
             watch=watch,
         )
-        trained = Model(
-            name,
-            network,
-            vocabulary,
-            corpora.outputs,
-            bool(corpora.classes) and not corpora.is_multi_label,
-        )
+        trained = Model(name, network, vocabulary, corpora.outputs, corpora.softmax)
         metrics = finish(trained, corpora) | {"history": history}
         details = {
             "data": titles.get(data, Path(data).name),
@@ -157,19 +106,10 @@ def build_model(
         options = {
             "--dev": dev and dev.name,
             "--test": test and test.name,
-            "--text-column": None if layout.text == DEFAULT.text else layout.text,
-            "--label-column": None if layout.label == DEFAULT.label else layout.label,
-            "--labels": layout.meanings
-            and ",".join(f"{old}={new}" for old, new in layout.meanings.items()),
-            "--multi-label": layout.separator or None,
+            **_layout_options(layout),
             "--pretrain": details["pretraining"],
             "--vocabulary-size": vocabulary_size,
-            "--dimensions": sizes.dimensions,
-            "--widths": None
-            if sizes.widths == STANDARD.widths
-            else ",".join(map(str, sizes.widths)),
-            "--filters": None if sizes.filters == STANDARD.filters else sizes.filters,
-            "--hidden": None if sizes.hidden == STANDARD.hidden else sizes.hidden,
+            **_size_options(sizes),
             "--vectors": vectors and vectors.name,
         }
         card = model_card(trained, details, metrics, corpora.sizes, options)
@@ -185,6 +125,27 @@ def build_model(
         )
         state.unlink()
         return model
+
+
+def _layout_options(layout: Layout) -> dict[str, str | None]:
+    """The options of the command that say how a file is read; None for those left out."""
+    meanings = ",".join(f"{old}={new}" for old, new in (layout.meanings or {}).items())
+    return {
+        "--text-column": None if layout.text == DEFAULT.text else layout.text,
+        "--label-column": None if layout.label == DEFAULT.label else layout.label,
+        "--labels": meanings or None,
+        "--multi-label": layout.separator or None,
+    }
+
+
+def _size_options(sizes: Sizes) -> dict[str, str | int | None]:
+    """The options of the command for sizes that are not the standard ones."""
+    changed = {
+        name: value for name, value in asdict(sizes).items() if value != getattr(STANDARD, name)
+    }
+    if "widths" in changed:
+        changed["widths"] = ",".join(map(str, changed["widths"]))
+    return {f"--{name}": value for name, value in changed.items()}
 
 
 @contextmanager
@@ -213,94 +174,6 @@ def _pretraining_epochs(recipe: Recipe | Mapping[str, Any]) -> int:
     return int(given.get("pretraining_epochs", 1))
 
 
-def load_corpora(
-    data: str,
-    data_dir: Path | None = None,
-    *,
-    pretrain: str | None = None,
-    dev: Path | None = None,
-    test: Path | None = None,
-    layout: Layout = DEFAULT,
-) -> Corpora:
-    """SST trains on phrases and is measured on sentences; of a file the parts are those of
-    `parts.file_parts`. No text of the dev and test parts is pretrained on."""
-    _check_trainable("data", data)
-    if is_file(data):
-        parts = file_parts(Path(data), dev=dev, test=test, layout=layout)
-        corpora = Corpora(
-            *(data, parts.train, parts.dev, parts.test),
-            source=parts.source,
-            meanings=parts.meanings,
-        )
-    else:
-        for option, given in (("dev", dev), ("test", test)):
-            if given is not None:
-                raise CorpusError(f"{data} has parts of its own; leave `--{option}` out.")
-        corpora = _named_corpora(data, data_dir)
-    _check_classes(corpora)
-    if pretrain is None:
-        return corpora
-    _check_trainable("pretrain", pretrain)
-    more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir, layout=layout), pretrain)
-    if class_names(more) != corpora.classes:
-        raise CorpusError(f"`pretrain` {pretrain!r} and {data!r} have other classes; leave it out.")
-    held_out = {_wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}
-    kept = [row for row, words in enumerate(more["tokens"]) if _wording(words) not in held_out]
-    if not kept:
-        raise CorpusError(f"`pretrain` {pretrain!r} has only texts to evaluate on; take another.")
-    return replace(corpora, pretraining=more.select(kept))
-
-
-def _named_corpora(data: str, data_dir: Path | None) -> Corpora:
-    evaluated_on = "sst" if data == "sst-phrases" else data
-    train_on = "sst-phrases" if data == "sst" else data
-    parts = [
-        labelled_rows(load_corpus(corpus, split, data_dir=data_dir))
-        for corpus, split in ((train_on, "train"), (evaluated_on, "dev"), (evaluated_on, "test"))
-    ]
-    train, dev, test = parts
-    if evaluated_on != "sst":
-        return Corpora(data, train, dev, test)
-    pairs = [load_negation(split, data_dir=data_dir) for split in ("dev", "test")]
-    return Corpora(data, train, dev, test, negation=concatenate_datasets(pairs), data_dir=data_dir)
-
-
-def _check_classes(corpora: Corpora) -> None:
-    """Every output needs texts to say yes to."""
-    if corpora.classes:
-        trained = Counter(
-            chain.from_iterable(corpora.train[CLASSES])
-            if corpora.is_multi_label
-            else corpora.train[CLASS]
-        )
-        for place, name in enumerate(corpora.classes):
-            if not trained[place]:
-                raise CorpusError(f"No text to train on is of the class {name!r}; give some.")
-        if len(corpora.classes) < 2:
-            raise CorpusError(
-                f"All labels of {corpora.data} are {corpora.classes[0]!r}; give texts of two "
-                "classes at least."
-            )
-        return
-    for side in POLARITY_HEADS:
-        if 1 not in corpora.train[side]:
-            raise CorpusError(
-                f"`data` {corpora.data!r} has no {side} text to train on; give some of both kinds."
-            )
-
-
-def _check_trainable(argument: str, corpus: str) -> None:
-    if corpus not in TRAINING_NAMES and not is_file(corpus):
-        raise CorpusError(
-            f"`{argument}` is {corpus!r}; it can be {', '.join(TRAINING_NAMES)}, or a file "
-            f"({', '.join(ENDINGS)})."
-        )
-
-
-def _wording(tokens: list[str]) -> str:
-    return " ".join(tokens).lower()
-
-
 def choose_vocabulary(corpora: Corpora, vectors: WordVectors, *, size: int) -> Vocabulary:
     """Words of the training text, of the text to pretrain on, and of the vectors."""
     more = corpora.pretraining["tokens"] if corpora.pretraining else ()
@@ -319,7 +192,7 @@ def encode_corpora(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> 
         encode_examples(corpora.dev, vocabulary),
         more,
         _substitution(corpora, vocabulary, recipe),
-        softmax=bool(corpora.classes) and not corpora.is_multi_label,
+        softmax=corpora.softmax,
         is_multi_label=corpora.is_multi_label,
     )
 
@@ -355,7 +228,7 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     if corpora.negation is not None:
         metrics["negation"] = negation_figures(model, corpora.negation)
     metrics["warnings"] = warnings_of(metrics)
-    if model.outputs == POLARITY_HEADS:
+    if model.is_polarity:
         metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
     return metrics
 

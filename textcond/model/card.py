@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.checkpoint import Model
 
 _LIMITS = """\
 - English only, and best on text like the training text.
@@ -32,7 +32,7 @@ def model_card(
     pretraining = details["pretraining"] and (
         f"Pretrained on `{details['pretraining']}`: {sizes['pretraining']:,} texts."
     )
-    shape, is_polarity = model.network.shape, model.outputs == POLARITY_HEADS
+    shape, is_polarity = model.network.shape, model.is_polarity
     parts = [
         f"# {model.name}",
         f"A convolutional {_kind(model)}: {shape.dimensions} dimensions, {shape.filters_per_width} "

@@ -57,9 +57,14 @@ class Model:
     """What config.json says of recipe, data and vectors."""
 
     @property
+    def is_polarity(self) -> bool:
+        """Whether this is a sentiment model: one with a positive and a negative head."""
+        return self.outputs == POLARITY_HEADS
+
+    @property
     def is_multi_label(self) -> bool:
         """Whether a text can be of several of the outputs, or of none."""
-        return not self.softmax and self.outputs != POLARITY_HEADS
+        return not self.softmax and not self.is_polarity
 
     @property
     def hash(self) -> str:

@@ -23,7 +23,7 @@ from textcond.corpora.negation import KINDS
 from textcond.errors import CorpusError
 from textcond.model.batches import Examples, head_targets, predict_logits
 from textcond.model.calibration import calibration_errors
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.checkpoint import Model
 from textcond.model.scores import class_scores, label_scores
 from textcond.text.tokenizer import tokenize_all
 from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
@@ -73,7 +73,7 @@ def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
     texts that have all of their classes and no other. Raises `CorpusError` if no row is labelled,
     or not as the model's outputs are.
     """
-    names = () if model.outputs == POLARITY_HEADS else model.outputs
+    names = () if model.is_polarity else model.outputs
     if class_names(dataset) != names or is_multiple(dataset) != model.is_multi_label:
         raise CorpusError(
             f"The model {model.name!r} tells {', '.join(model.outputs)} apart; the corpus has "

@@ -3,7 +3,8 @@
 A model whose weights are changed in memory is another one: what was computed with the one should
 not pass for the other's. To look at every weight each time the hash is asked for would take longer
 than an explanation. So the places and versions of the tensors are looked at, and the sums of all
-but the embedding's; only if these differ are all weights.
+but the embedding's; only if these differ are all weights. What is not seen is a change of the
+embedding that torch does not count, through `.data` for instance.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
 
 from torch import Tensor
 
@@ -34,31 +34,12 @@ class Fingerprint:
 
     def hash_of(self, network: TextCNN) -> str:
         """The hash, or another one if the network's weights are not those that it is of."""
-        glance = _glance(network)
-        return self.hash if glance == self.glance else _looked_at(self, _Weights(network, glance))
-
-
-class _Weights:
-    """A network in a state that its glance tells from others: the key of a cache."""
-
-    def __init__(self, network: TextCNN, glance: Glance) -> None:
-        self.network, self.glance = network, glance
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Weights) and self.glance == other.glance
-
-    def __hash__(self) -> int:
-        return hash(self.glance)
-
-
-@lru_cache(maxsize=8)
-def _looked_at(saved: Fingerprint, weights: _Weights) -> str:
-    if _checksum(weights.network) == saved.checksum:  # a copy
-        return saved.hash
-    digest = hashlib.sha256(saved.hash.encode())
-    for weight in _weights(weights.network):
-        digest.update(weight.numpy().tobytes())
-    return digest.hexdigest()[: len(saved.hash)]
+        if _glance(network) == self.glance or _checksum(network) == self.checksum:
+            return self.hash
+        digest = hashlib.sha256(self.hash.encode())
+        for weight in _weights(network):
+            digest.update(weight.numpy().tobytes())
+        return digest.hexdigest()[: len(self.hash)]
 
 
 def _glance(network: TextCNN) -> Glance:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 
 
 def class_scores(
@@ -18,25 +18,16 @@ def class_scores(
     the most frequent class. `confusion` has a row for each class that a text is of, and in it how
     many of these are called what. None where there is no text to tell by.
     """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    from sklearn.metrics import confusion_matrix
 
     if not len(wanted):
         return {"accuracy": None, "majority": None, "classes": {}, "confusion": [], "texts": 0}
     places = np.arange(len(names))
-    scores = precision_recall_fscore_support(wanted, called, labels=places, zero_division=np.nan)
-    precision, recall, f1 = ([_figure(float(value)) for value in row] for row in scores[:3])
+    classes = _by_class(wanted, called, names)
     return {
         "accuracy": float(np.mean(wanted == called)),
         "majority": float(np.bincount(wanted).max() / len(wanted)),
-        "classes": {
-            name: {
-                "precision": precision[place],
-                "recall": recall[place],
-                "f1": f1[place],
-                "texts": int(scores[3][place]),
-            }
-            for place, name in enumerate(names)
-        },
+        "classes": classes,
         "confusion": confusion_matrix(wanted, called, labels=places).tolist(),
         "texts": len(wanted),
     }
@@ -53,26 +44,17 @@ def label_scores(
     that of always answering the most frequent set of labels. `micro_f1` is over all pairs of a text
     and a label, `macro_f1` the mean over labels that stand at a text or are called.
     """
-    from sklearn.metrics import f1_score, precision_recall_fscore_support
+    from sklearn.metrics import f1_score
 
-    scores = precision_recall_fscore_support(wanted, called, zero_division=np.nan)
-    precision, recall, f1 = ([_figure(float(value)) for value in row] for row in scores[:3])
+    classes = _by_class(wanted, called, names)
     _, counts = np.unique(wanted, axis=0, return_counts=True)
-    known = [value for value in f1 if value is not None]
+    known = [scores["f1"] for scores in classes.values() if scores["f1"] is not None]
     return {
         "accuracy": float((wanted == called).all(axis=1).mean()),
         "majority": float(counts.max() / len(wanted)),
         "micro_f1": float(f1_score(wanted, called, average="micro", zero_division=0.0)),
         "macro_f1": float(np.mean(known)) if known else None,
-        "classes": {
-            name: {
-                "precision": precision[place],
-                "recall": recall[place],
-                "f1": f1[place],
-                "texts": int(scores[3][place]),
-            }
-            for place, name in enumerate(names)
-        },
+        "classes": classes,
         "confusion": [],
         "nothing_called": float((~called).all(axis=1).mean()),
         "texts": len(wanted),
@@ -108,6 +90,27 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
             "Give it more texts, more `--epochs`, or `--balance`."
         ]
     return []
+
+
+def _by_class(
+    wanted: Shaped[np.ndarray, "texts *labels"],
+    called: Shaped[np.ndarray, "texts *labels"],
+    names: Sequence[str],
+) -> dict[str, dict[str, Any]]:
+    """Precision, recall, F1 and the number of texts of each class; None where there is no text."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    places = range(len(names))
+    columns = precision_recall_fscore_support(wanted, called, labels=places, zero_division=np.nan)
+    return {
+        name: {
+            "precision": _figure(precision),
+            "recall": _figure(recall),
+            "f1": _figure(f1),
+            "texts": int(texts),
+        }
+        for name, precision, recall, f1, texts in zip(names, *columns, strict=True)
+    }
 
 
 def _figure(value: float) -> float | None:

@@ -15,11 +15,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from textcond.corpora.files import DEFAULT, ENDINGS, Layout, summarize_file
+from textcond.corpora.files import summarize_file
 from textcond.corpora.labels import parse_meanings
 from textcond.corpora.loading import TRAINING_NAMES
 from textcond.corpora.pairs import has_pairs, read_pairs
 from textcond.corpora.parts import LEAST_ROWS
+from textcond.corpora.rows import DEFAULT, ENDINGS, Layout
 from textcond.disk import sync
 from textcond.errors import CorpusError
 from textcond_service import descriptions, jobs, schemas

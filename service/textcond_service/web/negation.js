@@ -1,58 +1,22 @@
 // Negation: the filters that handle a negator with what it negates, and what ablating them does.
 import { everything, get, post } from "./api.js";
 import { openCard } from "./card.js";
-import { analysisField, corpusField, finishedAnalyses } from "./choices.js";
-import { field, fill, form, make, say, select, submit } from "./elements.js";
+import { corpusField } from "./choices.js";
+import { field, form, make, say, select, submit } from "./elements.js";
 import { link } from "./explain.js";
+import { viewOf } from "./found.js";
 import { count, exact, fixed, percent, signed, when } from "./numbers.js";
-import { analysisForm, progress, state } from "./start.js";
 import { sortable } from "./table.js";
 
 export const title = "Negation";
 
-// The address tells the analysis, and the result that is shown: #negation/ANALYSIS?set=JOB.
-export async function open(root, signal) {
-  const top = make("div"), search = make("div"), followed = make("div"), results = make("div");
-  const go = (analysis, set) => { location.hash = `#negation/${analysis}${set ? `?set=${set}` : ""}`; };
-  let chosen = "";
+export const open = viewOf({
+  name: "negation", title, search: searchForm, results: found,
+  intro: "Filters that take a negator, such as “not”, together with the words that it negates, found by phrases with and without their negator.",
+  missing: "Negation filters are looked for in an analysis of a corpus; there is none yet.",
+});
 
-  async function choose(id) {
-    chosen = id;
-    followed.replaceChildren();
-    await fill(search, () => searchForm(id, (job) => {
-      followed.replaceChildren(progress(job, signal, () => {
-        followed.replaceChildren();
-        go(id, job.id);
-      }));
-    }));
-  }
-
-  root.replaceChildren(make("h1", {}, title),
-    make("p", { class: "soft" }, "Filters that take a negator, such as “not”, together with the words that it negates, found by phrases with and without their negator."),
-    top, search, followed, results);
-  return async ({ part, query }) => {
-    let analyses = [];
-    await fill(top, async () => {
-      analyses = await finishedAnalyses();
-      if (analyses.length) return analysisField(analyses, part || analyses[0].id, (id) => go(id));
-      return [make("p", {}, "Negation filters are looked for in an analysis of a corpus; there is none yet."),
-        await analysisForm(signal, (job) => go(job.id))];
-    });
-    const id = part || analyses[0]?.id;
-    if (!analyses.some((one) => one.id === id)) {
-      chosen = "";
-      search.replaceChildren();
-      results.replaceChildren();
-      // Why it is not among them, in the service's words.
-      if (id) await fill(results, async () => state(await get(`/v1/analyses/${id}`, { signal })));
-      return;
-    }
-    if (id !== chosen) await choose(id);
-    await fill(results, () => found(id, query.get("set"), go, signal));
-  };
-}
-
-async function searchForm(analysis, started) {
+async function searchForm(analysis, analyses, started) {
   const pairs = await corpusField("Phrases from", { name: "pairs" });
   const choices = pairs.querySelector("select");
   choices.append(make("option", { value: "minimal-pairs" }, "minimal-pairs"));

@@ -1,9 +1,9 @@
 // Rules: extracted from an analysis, shown, narrowed, and taken along.
 import { download, everything, get, post } from "./api.js";
-import { analysisField, corpusField, finishedAnalyses, nameOf } from "./choices.js";
-import { field, fill, form, make, say, select, submit } from "./elements.js";
+import { corpusField, nameOf } from "./choices.js";
+import { field, form, make, say, select, submit } from "./elements.js";
+import { viewOf } from "./found.js";
 import { count, exact, fixed, percent, signed, when } from "./numbers.js";
-import { analysisForm, progress, state } from "./start.js";
 import { sortable } from "./table.js";
 
 export const title = "Rules";
@@ -11,48 +11,11 @@ const SOURCES = [
   ["negation", "filters that handle negation"], ["exemplar", "filters that respond to a phrase"], ["all", "all filters"],
 ];
 
-// The address tells the analysis, and the set of rules that is shown: #rules/ANALYSIS?set=JOB.
-export async function open(root, signal) {
-  const top = make("div"), extract = make("div"), followed = make("div"), results = make("div");
-  const go = (analysis, set) => { location.hash = `#rules/${analysis}${set ? `?set=${set}` : ""}`; };
-  let analyses = [], chosen = "";
-
-  async function choose(id) {
-    chosen = id;
-    followed.replaceChildren();
-    await fill(extract, () => extractForm(id, analyses, (job) => {
-      followed.replaceChildren(progress(job, signal, () => {
-        followed.replaceChildren();
-        go(id, job.id);
-      }));
-    }));
-  }
-
-  root.replaceChildren(make("h1", {}, title),
-    make("p", { class: "soft" }, "Patterns of words that push the score one way wherever they stand."),
-    top, extract, followed, results);
-  return async ({ part, query }) => {
-    if (!chosen || part !== chosen) {
-      await fill(top, async () => {
-        analyses = await finishedAnalyses();
-        if (analyses.length) return analysisField(analyses, part || analyses[0].id, (id) => go(id));
-        return [make("p", {}, "Rules come from an analysis of a corpus; there is none yet."),
-          await analysisForm(signal, (job) => go(job.id))];
-      });
-      const id = part || analyses[0]?.id;
-      if (!analyses.some((one) => one.id === id)) {
-        chosen = "";
-        extract.replaceChildren();
-        results.replaceChildren();
-        // Why it is not among them, in the service's words.
-        if (id) await fill(results, async () => state(await get(`/v1/analyses/${id}`, { signal })));
-        return;
-      }
-      if (id !== chosen) await choose(id);
-    }
-    await fill(results, () => sets(chosen, query.get("set"), go, signal));
-  };
-}
+export const open = viewOf({
+  name: "rules", title, search: extractForm, results: sets,
+  intro: "Patterns of words that push the score one way wherever they stand.",
+  missing: "Rules come from an analysis of a corpus; there is none yet.",
+});
 
 async function extractForm(analysis, analyses, started) {
   const text = make("input", { name: "text", maxlength: 4000, value: "this is not good" });

@@ -254,3 +254,21 @@ def test_the_command(run: Run, in_folder: Path, sst: Model) -> None:
     code, _, err = run("analyze", "--data", "own.csv", "--out", "here", "--target", "positive")
     assert (code, err.count("\n")) == (2, 1)
     assert "here holds an analysis with another target (margin, not positive)" in err
+
+
+@pytest.mark.parametrize(
+    ("target", "poles"),
+    [
+        ("margin", ("positive", "negative")),
+        ("date:string", ("date", "string")),
+        ("date", ("date", "not date")),
+    ],
+)
+def test_an_analysis_of_an_earlier_version_has_poles(
+    model: Model, tmp_path: Path, target: str, poles: tuple[str, str]
+) -> None:
+    path = CorpusConductance.compute(model, dataset_of(["w1"]), tmp_path / "out").folder
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest.pop("poles") == ["positive", "negative"]
+    (path / "manifest.json").write_text(json.dumps({**manifest, "target": target}))
+    assert CorpusConductance.open(path).manifest.poles == poles

@@ -66,6 +66,11 @@ class NegationFilters:
     """That they were looked for with; None for an exemplar."""
 
     @property
+    def evidence_names(self) -> list[str]:
+        """What a reader is shown of each filter's evidence; none without filters."""
+        return [name for row in self.filters[:1] for name in row.evidence if name != "p_value"]
+
+    @property
     def note(self) -> str:
         """Why no filter was found; empty if one was."""
         if self.found:

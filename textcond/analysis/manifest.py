@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from textcond.attribution.quantity import Quantity
+from textcond.attribution.quantity import MARGIN, Quantity
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 MANIFEST = "manifest.json"
 _FORMAT = "textcond-analysis-1"
@@ -30,7 +30,7 @@ class Manifest:
     data: str
     """What the user calls the corpus."""
     versions: dict[str, str]
-    poles: tuple[str, str] = ("positive", "negative")
+    poles: tuple[str, str]
     """What the score speaks for when it rises and when it falls."""
     sentences: int | None = None
     corpus: str | None = None
@@ -60,7 +60,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         content = json.loads(path.read_text())
         if content["format"] != _FORMAT:
             raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
-        pairs = {name: tuple(content[name]) for name in ("widths", "poles") if name in content}
+        content = {"poles": _poles_of(content["target"]), **content}
+        pairs = {name: tuple(content[name]) for name in ("widths", "poles")}
         return Manifest(**{**content, **pairs})
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -68,6 +69,14 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise AnalysisError(
             f"{path} is not one of `textcond analyze` ({error}); give another folder."
         ) from error
+
+
+def _poles_of(target: str) -> tuple[str, str]:
+    """The poles of an analysis of an earlier version, which did not keep them."""
+    if target == MARGIN:
+        return POLARITY_HEADS
+    first, _, second = target.partition(":")
+    return first, second or f"not {first}"
 
 
 _NAMES = {"model_hash": "model", "data": "corpus", "versions": "set of versions"}

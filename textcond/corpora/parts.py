@@ -102,14 +102,19 @@ def file_parts(
 
 def _tell_overlap(train: Dataset, parts: Mapping[str, Dataset], layout: Layout) -> None:
     """Say how many texts of the other parts are trained on: what is measured on them says less."""
-    known = {" ".join(tokens).casefold() for tokens in train["tokens"]}
+    known = set(map(wording, train["tokens"]))
     for part, rows in parts.items():
-        same = sum(" ".join(tokens).casefold() in known for tokens in rows["tokens"])
+        same = sum(wording(tokens) in known for tokens in rows["tokens"])
         if same:
             layout.tell(
                 f"{same:,} of the {len(rows):,} {part} texts are training texts too, so figures of "
                 f"the {part} part may be too good."
             )
+
+
+def wording(tokens: Sequence[str]) -> str:
+    """What two texts have in common that are one text."""
+    return " ".join(tokens).lower()
 
 
 def _drawn(rows: Dataset, share: float, generator: np.random.Generator) -> tuple[Dataset, Dataset]:

@@ -13,7 +13,7 @@ from datasets import Dataset, concatenate_datasets
 from textcond.corpora.columns import CLASS, CLASSES, class_names, is_multiple
 from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negation import load_negation
-from textcond.corpora.parts import file_parts
+from textcond.corpora.parts import file_parts, wording
 from textcond.corpora.rows import DEFAULT, ENDINGS, Layout
 from textcond.errors import CorpusError
 from textcond.model.checkpoint import POLARITY_HEADS
@@ -96,8 +96,8 @@ def load_corpora(
     more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir, layout=layout), pretrain)
     if class_names(more) != corpora.classes:
         raise CorpusError(f"`pretrain` {pretrain!r} and {data!r} have other classes; leave it out.")
-    held_out = {_wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}
-    kept = [row for row, words in enumerate(more["tokens"]) if _wording(words) not in held_out]
+    held_out = {wording(row) for part in (corpora.dev, corpora.test) for row in part["tokens"]}
+    kept = [row for row, words in enumerate(more["tokens"]) if wording(words) not in held_out]
     if not kept:
         raise CorpusError(f"`pretrain` {pretrain!r} has only texts to evaluate on; take another.")
     return replace(corpora, pretraining=more.select(kept))
@@ -147,7 +147,3 @@ def _check_trainable(argument: str, corpus: str) -> None:
             f"`{argument}` is {corpus!r}; it can be {', '.join(TRAINING_NAMES)}, or a file "
             f"({', '.join(ENDINGS)})."
         )
-
-
-def _wording(tokens: list[str]) -> str:
-    return " ".join(tokens).lower()

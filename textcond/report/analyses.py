@@ -52,9 +52,7 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
         way = "down" if found.direction < 0 else "up"
         title = f"Negation of {found.negated} words moves the score {way}"
         table = Table(box=None, header_style="bold", pad_edge=False)
-        evidence = [] if not found.filters else [*found.filters[0].evidence]
-        evidence = [name for name in evidence if name != "p_value"]
-        for name in ("Filter", "Width", "Found", "Score", *map(_spaced, evidence)):
+        for name in ("Filter", "Width", "Found", "Score", *map(_spaced, found.evidence_names)):
             table.add_column(name, justify="right")
         for row in first_of(found.filters, top):
             table.add_row(
@@ -62,7 +60,7 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
                 str(row.width),
                 "yes" if row.filter in found.found else "",
                 f"{row.score:.3f}",
-                *(f"{row.evidence[name]:.3f}" for name in evidence),
+                *(f"{row.evidence[name]:.3f}" for name in found.evidence_names),
             )
         parts.append(Text(title, style="bold"))
         if found.note:
@@ -167,11 +165,10 @@ def card_view(card: FilterCard) -> RenderableType:
 
 def division_figures(division: Division) -> dict[str, Any]:
     """The division of labour in a few figures; the sides of the score by their names."""
+    rises, falls = division.analysis.manifest.poles
     names = {
-        f"{sign}_filters": f"filters for {pole}"
-        for sign, pole in zip(
-            ("positive", "negative"), division.analysis.manifest.poles, strict=True
-        )
+        "positive_filters": f"filters for {rises}",
+        "negative_filters": f"filters for {falls}",
     }
     return {names.get(name, name): value for name, value in division.summary().items()}
 

@@ -112,19 +112,13 @@ def _side(side: SideOfNegation) -> dict[str, Any]:
     return {
         "filters": side.filters,
         "rows": side.filters.filters[:shown],
-        "evidence": _evidence(side),
+        "evidence": side.filters.evidence_names,
         "retrieval": side.retrieval,
         "figures": lines(causes_figures(side.causes)),
         "note": side.causes.note,
         "image": _image(causes_figure(side.causes)) if side.causes.drawn_removed else None,
         "example": {"positive": "not good", "negative": "not bad"}.get(side.filters.negated),
     }
-
-
-def _evidence(side: SideOfNegation) -> list[str]:
-    """The columns of the table of filters."""
-    first = side.filters.filters[:1]
-    return [name for row in first for name in row.evidence if name != "p_value"]
 
 
 def _score_in_words(analysis: CorpusConductance) -> str:

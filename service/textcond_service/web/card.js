@@ -52,7 +52,7 @@ function cardOf(card, model, open, own) {
   const lowers = card.polarity === "negative";
   const figures = [
     ["Width", card.width, "words that it sees at once", String],
-    ["Side", card.towards || "none", "what it usually pushes to", String],
+    ["Side", (card.towards ?? card.polarity) || "none", "what it usually pushes to", String],
     ["Purity", card.purity, "of the sentences where it pushes, it pushes that way", percent],
     ["Active", card.active, "sentences where it pushes", percent],
     ["Mean conductance", card.mean, "over all sentences", (value) => signed(value, 3)],

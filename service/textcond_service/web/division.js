@@ -36,6 +36,7 @@ async function show(id, signal) {
     get(`${at}/division`, { signal }), get(`${at}/rows`, { signal }),
     request(`${at}/signs`, { signal }).then((answer) => answer.arrayBuffer()),
   ]);
+  division.poles ??= ["positive", "negative"];  // of an analysis by an earlier version
   const readout = make("p", { class: "readout", role: "status" }, "Point at the map, or focus it and use the arrow keys.");
   const tell = ({ filter, row, sign }) => readout.replaceChildren(...told(division.roles[filter], sentences.items[row], sign, division.poles));
   const map = signsMap({

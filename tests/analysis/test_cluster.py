@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -247,9 +248,10 @@ def test_a_worker_that_dies_as_it_starts(tmp_path: Path) -> None:
     started: list[int] = []
 
     def spawned() -> bool:
-        found = " ".join(path.read_text() for path in children.glob("*/children"))
-        command = {pid: Path(f"/proc/{pid}/cmdline") for pid in found.split()}
-        started.extend(int(pid) for pid in command if b"spawn_main" in command[pid].read_bytes())
+        with contextlib.suppress(OSError):  # A thread or a child that has just ended.
+            found = " ".join(path.read_text() for path in children.glob("*/children"))
+            command = {pid: Path(f"/proc/{pid}/cmdline") for pid in found.split()}
+            started.extend(int(p) for p in command if b"spawn_main" in command[p].read_bytes())
         return bool(started)
 
     until(spawned, what="a worker", every=0.01)

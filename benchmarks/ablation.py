@@ -27,17 +27,17 @@ from rich.console import Console
 from rich.progress import track
 
 from textcond.disk import write_whole
-from textcond.model.building import (
+from textcond.model.checkpoint import Model
+from textcond.model.model_card import markdown_table
+from textcond.model.training.building import (
     VOCABULARY_SIZE,
     choose_vocabulary,
     encode_corpora,
     finish,
 )
-from textcond.model.card import markdown_table
-from textcond.model.checkpoint import Model
-from textcond.model.recipe import Recipe
-from textcond.model.training import Progress, train
-from textcond.model.training_corpora import Corpora, load_corpora
+from textcond.model.training.corpora import Corpora, load_corpora
+from textcond.model.training.loop import Progress, train
+from textcond.model.training.recipe import Recipe
 from textcond.text.vocabulary import Vocabulary, WordVectors, load_vectors
 
 LOG = Path("benchmarks/ablation.json")

@@ -15,6 +15,14 @@ from torch import Tensor, nn
 from torch.func import jvp, vmap
 
 from benchmarks.timing import Figures, alternate, median_seconds, threads
+from textcond.attribution.closed_form.compiled_pooling import product
+from textcond.attribution.closed_form.path_integrals import Head, integrate
+from textcond.attribution.closed_form.winning_windows import (
+    token_values,
+    winning_windows,
+    word_scores,
+    words_of,
+)
 from textcond.attribution.conductance import (
     conductance,
     conductance_of_ids,
@@ -22,10 +30,7 @@ from textcond.attribution.conductance import (
     trace_rows,
 )
 from textcond.attribution.explanation import explain
-from textcond.attribution.kernels import product
-from textcond.attribution.pieces import Head, integrate
 from textcond.attribution.quantity import quantity_of
-from textcond.attribution.windows import token_values, winning_windows, word_scores, words_of
 from textcond.model.checkpoint import Model
 from textcond.model.network import FromEmbedding, Shape, TextCNN, pad
 

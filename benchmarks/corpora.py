@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import textcond
 from benchmarks.attribution import sample
 from benchmarks.timing import Figures, in_process
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.shards import one_by_one
-from textcond.corpora.files import stream_file
+from textcond.analysis.store.corpus import CorpusConductance
+from textcond.analysis.store.shards import one_by_one
+from textcond.corpora.user_files import stream_file
 
 SIZES = (10_240, 102_400, 1_024_000)
 OF_DASK = 102_400

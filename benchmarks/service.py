@@ -22,11 +22,12 @@ from typing import Any
 import uvicorn
 from fastapi import APIRouter
 from fastapi.responses import Response
-from textcond_service import logs, schemas, serving
-from textcond_service.answers import dump
+from textcond_service import logging_setup, server
+from textcond_service.api import requests
+from textcond_service.api.authenticated_route import KnownRoute
+from textcond_service.api.json_answers import dump
+from textcond_service.api.security import Reader
 from textcond_service.app import make_app
-from textcond_service.entry import KnownRoute
-from textcond_service.security import Reader
 from textcond_service.settings import Settings
 
 import textcond
@@ -40,16 +41,16 @@ HOST = "127.0.0.1"
 def serve(data: Path, port: int) -> None:
     """The service, with one path more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    logs.configure()
+    logging_setup.configure()
     settings = Settings(data=data, requests_per_minute=10**9)
-    serving.prepare(settings)
+    server.prepare(settings)
     app = make_app(settings)
     body = dump(textcond.explain(textcond.load("sst"), TEXT).to_dict())
 
     router = APIRouter(route_class=KnownRoute)
 
     @router.post("/nothing")
-    async def nothing(_: Reader, request: schemas.ExplainOne) -> Response:
+    async def nothing(_: Reader, request: requests.ExplainOne) -> Response:
         return Response(body, media_type="application/json")
 
     app.include_router(router)

@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from benchmarks.timing import Figures
 from textcond.corpora.loading import load_corpus
-from textcond.model.batches import predict_logits
-from textcond.model.evaluation import accuracies, encode_examples
 from textcond.model.network import TextCNN, pad
-from textcond.model.recipe import Recipe
-from textcond.model.training import Progress, TrainingData, initial_network, train
+from textcond.model.training.batches import predict_logits
+from textcond.model.training.evaluation import accuracies, encode_examples
+from textcond.model.training.loop import Progress, TrainingData, initial_network, train
+from textcond.model.training.recipe import Recipe
 from textcond.text.vocabulary import build_vocabulary, load_vectors
 
 EPOCHS = 4

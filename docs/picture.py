@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 import textcond
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.division import divide
+from textcond.analysis.polarity.division import divide
+from textcond.analysis.store.corpus import CorpusConductance
 from textcond.corpora.loading import load_corpus
-from textcond.report.console import explanation_view
 from textcond.report.figures import division_figure, save_figure
+from textcond.report.terminal import explanation_view
 
 SENTENCE = "The plot hardly makes sense, but the acting is a joy."
 

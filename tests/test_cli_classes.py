@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Run
-from textcond.model.building import build_model
 from textcond.model.checkpoint import load
-from textcond.model.recipe import Sizes
+from textcond.model.training.building import build_model
+from textcond.model.training.recipe import Sizes
 
 WORDS = {"animal": "dog cat horse", "colour": "red green blue", "food": "bread rice soup"}
 SIZES = ("--dimensions", "8", "--widths", "2,4", "--filters", "6", "--hidden", "5")

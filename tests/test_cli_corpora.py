@@ -14,19 +14,19 @@ from datasets import Dataset, concatenate_datasets
 
 import textcond
 from tests.conftest import Run
-from textcond.analysis.cards import make_cards
-from textcond.analysis.contrast import contrast, respond
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.division import divide
-from textcond.analysis.extraction import extract_rules
-from textcond.analysis.negation import find_negation
-from textcond.analysis.rule_check import check_rules
-from textcond.analysis.rules import RuleSet
-from textcond.corpora.files import stream_file
-from textcond.corpora.gold import Gold, gold_of_sentences
+from textcond.analysis.filter_cards import make_cards
+from textcond.analysis.negation.discovery import contrast, respond
+from textcond.analysis.negation.pipeline import find_negation
+from textcond.analysis.polarity.division import divide
+from textcond.analysis.rules.evaluation import check_rules
+from textcond.analysis.rules.extraction import extract_rules
+from textcond.analysis.rules.rule_set import RuleSet
+from textcond.analysis.store.corpus import CorpusConductance
+from textcond.corpora.gold_labels import Gold, gold_of_sentences
 from textcond.corpora.loading import load_corpus
-from textcond.corpora.negation import load_minimal_pairs
-from textcond.corpora.pairs import load_pairs
+from textcond.corpora.negated_phrases import load_minimal_pairs
+from textcond.corpora.negation_pairs import load_pairs
+from textcond.corpora.user_files import stream_file
 from textcond.model.checkpoint import POLARITY_HEADS, Model
 
 SUMMARY = [

@@ -8,9 +8,9 @@ import pytest
 from datasets import Dataset
 
 from tests.conftest import SENTENCES, Run, random_model
-from textcond.analysis.corpus import CorpusConductance
-from textcond.corpora.files import stream_file
-from textcond.corpora.negation import load_minimal_pairs
+from textcond.analysis.store.corpus import CorpusConductance
+from textcond.corpora.negated_phrases import load_minimal_pairs
+from textcond.corpora.user_files import stream_file
 from textcond.model.checkpoint import Model
 
 

@@ -17,7 +17,7 @@ from jaxtyping import TypeCheckError
 
 from tests import OWN
 from tests.conftest import ROOT
-from textcond.analysis.signs import signs_of
+from textcond.analysis.polarity.sign_counts import signs_of
 
 SHOW = "import json, os; print(json.dumps([os.getcwd(), dict(os.environ)]))"
 USERS = (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         integrated_gradients as integrated_gradients,
         measure_filters as measure_filters,
     )
-    from textcond.attribution.numerical.path import StraightPath as StraightPath
+    from textcond.attribution.numerical.straight_path import StraightPath as StraightPath
     from textcond.attribution.prediction import Prediction as Prediction, predict as predict
     from textcond.errors import TextcondError as TextcondError
     from textcond.model.checkpoint import Model as Model, load as load
@@ -44,7 +44,7 @@ _HOMES = {
     "query_filters": "textcond.attribution.explanation",
     "integrated_gradients": "textcond.attribution.measures",
     "measure_filters": "textcond.attribution.measures",
-    "StraightPath": "textcond.attribution.numerical.path",
+    "StraightPath": "textcond.attribution.numerical.straight_path",
     "Prediction": "textcond.attribution.prediction",
     "predict": "textcond.attribution.prediction",
     "TextcondError": "textcond.errors",

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from textcond.commands import cards, corpora, models, service, studies, texts
+from textcond.commands import analyses, cards_and_report, models, service, studies, texts
 from textcond.commands.common import fail
 from textcond.errors import TextcondError
 
@@ -53,12 +53,12 @@ for command in (
     texts.predict,
     texts.explain,
     texts.filters,
-    corpora.analyze,
-    corpora.division,
-    corpora.negation,
-    corpora.rules,
-    cards.card,
-    cards.report,
+    analyses.analyze,
+    analyses.division,
+    analyses.negation,
+    analyses.rules,
+    cards_and_report.card,
+    cards_and_report.report,
     studies.study,
     models.models,
     service.serve,

@@ -30,7 +30,7 @@ from distributed import (
 )
 from distributed.core import Status
 
-from textcond.analysis.shards import Computed, Runner, Shard, compute
+from textcond.analysis.store.shards import Computed, Runner, Shard, compute
 from textcond.attribution.quantity import Quantity
 from textcond.errors import ClusterError
 from textcond.model.checkpoint import Model

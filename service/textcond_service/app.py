@@ -16,13 +16,10 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from sqlalchemy import select
 
 import textcond
-from textcond_service import jobs, problems
-from textcond_service.batching import Batches
-from textcond_service.core import VERSION, Core, Metrics, Shelf
-from textcond_service.database import Corpus, Database, Job
-from textcond_service.middleware import Envelope
-from textcond_service.queues import open_queue
-from textcond_service.routes import (
+from textcond_service.api import problems
+from textcond_service.api.batching import Batches
+from textcond_service.api.middleware import Envelope
+from textcond_service.api.routes import (
     analyses,
     cards,
     corpora,
@@ -33,10 +30,14 @@ from textcond_service.routes import (
     operations,
     rules,
 )
-from textcond_service.security import Guard
+from textcond_service.api.security import Guard
+from textcond_service.api.shared_state import VERSION, Core, Metrics, Shelf
+from textcond_service.jobs import lifecycle
+from textcond_service.jobs.queues import open_queue
+from textcond_service.jobs.worker import make_task
 from textcond_service.settings import Settings
-from textcond_service.storage import Storage
-from textcond_service.worker import make_task
+from textcond_service.storage.data_folder import Storage
+from textcond_service.storage.database import Corpus, Database, Job
 
 log = structlog.get_logger("textcond")
 _ROUTERS = (
@@ -105,9 +106,9 @@ def make_app(settings: Settings) -> FastAPI:
 
 def report_orphans(database: Database, storage: Storage) -> list[str]:
     """Name in the log what the data folder holds and the database does not know."""
-    kept = (*jobs.ACTIVE, jobs.SUCCEEDED)
+    kept = (*lifecycle.ACTIVE, lifecycle.SUCCEEDED)
     with database.reading() as session:
-        training = select(Job.model).where(Job.kind == "training", Job.state.in_(jobs.ACTIVE))
+        training = select(Job.model).where(Job.kind == "training", Job.state.in_(lifecycle.ACTIVE))
         found = storage.orphans(
             jobs=set(session.scalars(select(Job.id).where(Job.state.in_(kept))).all()),
             corpora=set(session.scalars(select(Corpus.file)).all()),

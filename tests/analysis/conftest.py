@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import random_model
-from textcond.analysis import shards
+from textcond.analysis.store import shards
 from textcond.model.checkpoint import Model
 
 

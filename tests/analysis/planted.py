@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from tests.conftest import random_model
-from textcond.analysis import shards
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.manifest import manifest_of, write_manifest
-from textcond.analysis.shards import LABELS, Shard, content_of, shard_path
+from textcond.analysis.store import shards
+from textcond.analysis.store.corpus import CorpusConductance
+from textcond.analysis.store.manifest import manifest_of, write_manifest
+from textcond.analysis.store.shards import LABELS, Shard, content_of, shard_path
 from textcond.attribution.conductance import FilterConductance
 from textcond.attribution.quantity import quantity_of
 

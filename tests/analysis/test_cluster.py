@@ -15,13 +15,13 @@ import pytest
 from datasets import Dataset
 from distributed import Client, LocalCluster, Nanny, system
 
-from tests.analysis.test_corpus import content, dataset_of, texts_of
+from tests.analysis.store.test_corpus import content, dataset_of, texts_of
 from tests.conftest import Run
 from tests.service.running import SECONDS, free_port, until
 from tests.starting import start
 from textcond import cluster
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.run import Progress
+from textcond.analysis.store.corpus import CorpusConductance
+from textcond.analysis.store.resume import Progress
 from textcond.cluster import workers_of
 from textcond.errors import AnalysisError, ClusterError
 from textcond.model.checkpoint import Model

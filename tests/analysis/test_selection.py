@@ -7,20 +7,24 @@ import pytest
 import torch
 
 from tests.conftest import SENTENCES, random_model
-from textcond.analysis.experts import Detection, measure_expert, sweep, whole_network
-from textcond.analysis.faithfulness import SHARES, measure_faithfulness, polarity_probability
-from textcond.analysis.selection import (
+from textcond.attribution.ablation import ablation_scores, scores_as_removed
+from textcond.attribution.closed_form.path_integrals import Head
+from textcond.attribution.measures import measure_filters
+from textcond.attribution.prediction import logits_of_ids, predict
+from textcond.attribution.quantity import quantity_of
+from textcond.model.checkpoint import Model
+from textcond.studies.methods.class_experts import Detection, measure_expert, sweep, whole_network
+from textcond.studies.methods.filter_selection import (
     class_means,
     linear_accuracy,
     ranked_by_greatest,
     ranked_for_any,
 )
-from textcond.attribution.ablation import ablation_scores, scores_as_removed
-from textcond.attribution.measures import measure_filters
-from textcond.attribution.pieces import Head
-from textcond.attribution.prediction import logits_of_ids, predict
-from textcond.attribution.quantity import quantity_of
-from textcond.model.checkpoint import Model
+from textcond.studies.methods.word_faithfulness import (
+    SHARES,
+    measure_faithfulness,
+    polarity_probability,
+)
 from textcond.text.vocabulary import UNKNOWN_ID
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from textcond.corpora.files import labels_of, load_file, parts_of
-from textcond.corpora.labels import parse_meanings
-from textcond.corpora.rows import Layout
+from textcond.corpora.file_rows import Layout
+from textcond.corpora.label_reading import parse_meanings
+from textcond.corpora.user_files import labels_of, load_file, parts_of
 from textcond.errors import CorpusError
 
 ENCODINGS = ("UTF-8", "UTF-16", "Latin-1")

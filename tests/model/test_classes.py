@@ -14,12 +14,12 @@ from tests.corpora.release import write
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.questions import ANSWER_TYPES
 from textcond.errors import CorpusError
-from textcond.model.batches import predict_logits
-from textcond.model.building import build_model
-from textcond.model.calibration import calibration_errors, fit_temperature
 from textcond.model.checkpoint import Model, model_summaries
-from textcond.model.evaluation import encode_examples, evaluate
-from textcond.model.recipe import Recipe
+from textcond.model.training.batches import predict_logits
+from textcond.model.training.building import build_model
+from textcond.model.training.calibration import calibration_errors, fit_temperature
+from textcond.model.training.evaluation import encode_examples, evaluate
+from textcond.model.training.recipe import Recipe
 
 TABLE = "7 random-split-1-dev"
 RECIPE = Recipe(epochs=12, patience=12, batch_size=16, learning_rate=3e-3, averaging=0.9)

@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 from textcond_service.app import report_orphans
-from textcond_service.database import Database
 from textcond_service.settings import Settings
-from textcond_service.storage import Storage
+from textcond_service.storage.data_folder import Storage
+from textcond_service.storage.database import Database
 
 from tests.service.running import Running, free_port, until
 from textcond.corpora.loading import load_corpus

@@ -105,8 +105,8 @@ def free_port() -> int:
 
 def make_key(data: Path, scope: str) -> str:
     """A key for a service that is there or will be."""
-    from textcond_service.security import create_key
-    from textcond_service.serving import prepare_tables
+    from textcond_service.api.security import create_key
+    from textcond_service.server import prepare_tables
     from textcond_service.settings import Settings
 
     database = prepare_tables(Settings(data=data))

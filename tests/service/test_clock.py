@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from textcond_service import jobs
-from textcond_service.database import Database, Job
-from textcond_service.queues import open_queue
+from textcond_service.jobs import lifecycle
+from textcond_service.jobs.queues import open_queue
+from textcond_service.jobs.worker import ALIVE, make_task, sweep
 from textcond_service.settings import Settings
-from textcond_service.storage import Storage
-from textcond_service.worker import ALIVE, make_task, sweep
+from textcond_service.storage.data_folder import Storage
+from textcond_service.storage.database import Database, Job
 
 from tests.service.backends import (
     FAULTS,
@@ -42,24 +42,26 @@ def test_no_clock_is_asked_who_works(tmp_path: Path, shift: float) -> None:
     database.migrate()
     enqueue = make_task(queue, settings, storage)
     with database.writing() as session:
-        id = jobs.add(session, "rules", {}, model="sst").id
+        id = lifecycle.add(session, "rules", {}, model="sst").id
     assert sweep(database, queue, storage, enqueue) == [id]
-    with storage.locked(jobs.lock_name(id)):
-        assert jobs.claim(database, id, "mine") is not None
+    with storage.locked(lifecycle.lock_name(id)):
+        assert lifecycle.claim(database, id, "mine") is not None
         move_times(database, id, shift)
         os.utime(tmp_path / ALIVE, (time.time() + shift,) * 2)
-        assert jobs.claim(database, id, "another's") is None
-        assert jobs.claim(database, id, "mine") is not None
+        assert lifecycle.claim(database, id, "another's") is None
+        assert lifecycle.claim(database, id, "mine") is not None
         sweep(database, queue, storage, enqueue)
-        assert jobs.ids_in(database, jobs.RUNNING) == [id]
+        assert lifecycle.ids_in(database, lifecycle.RUNNING) == [id]
     for _ in range(3):
         sweep(database, queue, storage, enqueue)
-    assert jobs.ids_in(database, jobs.QUEUED) == [id]
+    assert lifecycle.ids_in(database, lifecycle.QUEUED) == [id]
     assert [task.args for task in queue.pending()] == [(id,)]
     with database.reading() as session:
         job = session.get_one(Job, id)
     assert job.attempts == 1
-    assert jobs.end(database, storage, job, jobs.SUCCEEDED) == "queued"  # it is nobody's now
+    assert (
+        lifecycle.end(database, storage, job, lifecycle.SUCCEEDED) == "queued"
+    )  # it is nobody's now
     queue.storage.close()
     database.close()
 

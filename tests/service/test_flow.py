@@ -15,7 +15,7 @@ import textcond
 from tests.conftest import ROOT
 from tests.service.running import Running
 from textcond.model.checkpoint import Model
-from textcond.text.pipeline import treebank_pipeline
+from textcond.text.spacy_pipeline import treebank_pipeline
 
 
 def test_explain_is_the_library_s(service: Running, sst: Model) -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("textcond_service.jobs", reason="the extra `service` is not installed")
+pytest.importorskip(
+    "textcond_service.jobs.lifecycle", reason="the extra `service` is not installed"
+)
 
-from textcond_service import jobs
-from textcond_service.database import Database, Job
-from textcond_service.interruption import Interruption
-from textcond_service.queues import QueueError, open_queue
+from textcond_service.jobs import lifecycle
+from textcond_service.jobs.interruption import Interruption
+from textcond_service.jobs.queues import QueueError, open_queue
 from textcond_service.settings import Settings
-from textcond_service.storage import Storage
+from textcond_service.storage.data_folder import Storage
+from textcond_service.storage.database import Database, Job
 
 
 @pytest.fixture
@@ -38,11 +40,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def id(database: Database) -> str:
     """A training job that waits."""
     with database.writing() as session:
-        return jobs.add(session, "training", {}, model="m").id
+        return lifecycle.add(session, "training", {}, model="m").id
 
 
 def take(database: Database, id: str, token: str = "mine") -> Job:
-    job = jobs.claim(database, id, token)
+    job = lifecycle.claim(database, id, token)
     assert job is not None
     return job
 
@@ -61,7 +63,7 @@ def row(database: Database, id: str) -> Job:
 
 def cancel(database: Database, storage: Storage, id: str) -> None:
     with database.writing() as session:
-        jobs.ask_to_cancel(session.get_one(Job, id), storage)
+        lifecycle.ask_to_cancel(session.get_one(Job, id), storage)
 
 
 def test_a_job_that_was_handed_back_is_cancelled_with_its_files(
@@ -69,7 +71,7 @@ def test_a_job_that_was_handed_back_is_cancelled_with_its_files(
 ) -> None:
     job = take(database, id)
     leave_files(storage)
-    assert jobs.hand_back(database, storage, job) == "queued"
+    assert lifecycle.hand_back(database, storage, job) == "queued"
     assert (row(database, id).attempts, len(list(storage.models.iterdir()))) == (0, 3)
     cancel(database, storage, id)
     assert row(database, id).state == "cancelled"
@@ -83,13 +85,15 @@ def test_a_cancel_that_was_answered_is_kept(
     job = take(database, id)
     leave_files(storage)
     cancel(database, storage, id)
-    assert not jobs.beat(database, job, {"done": 1})
+    assert not lifecycle.beat(database, job, {"done": 1})
     if last_word == "end":
-        assert jobs.end(database, storage, job, "succeeded", result="/v1/models/m") == "cancelled"
+        assert (
+            lifecycle.end(database, storage, job, "succeeded", result="/v1/models/m") == "cancelled"
+        )
     elif last_word == "hand_back":
-        assert jobs.hand_back(database, storage, job) == "cancelled"
+        assert lifecycle.hand_back(database, storage, job) == "cancelled"
     else:
-        assert jobs.bury(database, storage, id) is not None
+        assert lifecycle.bury(database, storage, id) is not None
     assert (row(database, id).state, row(database, id).result) == ("cancelled", None)
     assert list(storage.models.iterdir()) == []
 
@@ -99,7 +103,7 @@ def test_a_third_death_is_the_last(database: Database, storage: Storage, id: str
     for state in ("queued", "queued", "failed"):
         take(database, id)
         assert len(list(storage.models.iterdir())) == 3
-        buried = jobs.bury(database, storage, id)
+        buried = lifecycle.bury(database, storage, id)
         assert buried is not None
         assert buried.state == state
     assert row(database, id).error == {
@@ -108,17 +112,17 @@ def test_a_third_death_is_the_last(database: Database, storage: Storage, id: str
         "not suffice: give a smaller corpus, or more memory.",
     }
     assert list(storage.models.iterdir()) == []
-    assert jobs.bury(database, storage, id) is None
+    assert lifecycle.bury(database, storage, id) is None
 
 
 def test_who_lost_the_claim_changes_nothing(database: Database, storage: Storage, id: str) -> None:
     lost = take(database, id)
-    jobs.bury(database, storage, id)
+    lifecycle.bury(database, storage, id)
     take(database, id, "another's")
     leave_files(storage)
-    assert not jobs.beat(database, lost, {"done": 7})
-    assert jobs.hand_back(database, storage, lost) == "running"
-    assert jobs.end(database, storage, lost, "failed") == "running"
+    assert not lifecycle.beat(database, lost, {"done": 7})
+    assert lifecycle.hand_back(database, storage, lost) == "running"
+    assert lifecycle.end(database, storage, lost, "failed") == "running"
     assert (row(database, id).claim, row(database, id).done) == ("another's", 0)
     assert len(list(storage.models.iterdir())) == 3
 
@@ -129,19 +133,21 @@ def test_an_end_that_is_said_twice_is_one(database: Database, storage: Storage, 
     (storage.models / "m").mkdir()
     assert take(database, id).id == id
     for _ in range(2):
-        assert jobs.end(database, storage, job, "succeeded", result="/v1/models/m") == "succeeded"
+        assert (
+            lifecycle.end(database, storage, job, "succeeded", result="/v1/models/m") == "succeeded"
+        )
     assert (storage.models / "m").is_dir()
 
 
 def test_locks_of_jobs_that_are_over_are_removed(
     database: Database, storage: Storage, id: str
 ) -> None:
-    for name in (jobs.lock_name(id), jobs.lock_name("0" * 32), "model-m"):
+    for name in (lifecycle.lock_name(id), lifecycle.lock_name("0" * 32), "model-m"):
         with storage.locked(name):
             pass
-    storage.drop_locks(lambda: jobs.ids_in(database, *jobs.ACTIVE))
+    storage.drop_locks(lambda: lifecycle.ids_in(database, *lifecycle.ACTIVE))
     left = {path.name for path in (storage.root / "locks").iterdir()}
-    assert left == {f"{jobs.lock_name(id)}.lock", "model-m.lock"}
+    assert left == {f"{lifecycle.lock_name(id)}.lock", "model-m.lock"}
 
 
 def test_an_unknown_queue_is_named(tmp_path: Path) -> None:

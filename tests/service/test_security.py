@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from textcond_service.api.routes import operations
+from textcond_service.api.security import revoke_key
 from textcond_service.app import make_app
-from textcond_service.routes import operations
-from textcond_service.security import revoke_key
-from textcond_service.serving import prepare_tables
+from textcond_service.server import prepare_tables
 from textcond_service.settings import Settings
 
 from tests.conftest import Run

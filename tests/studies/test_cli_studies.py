@@ -11,8 +11,8 @@ from tests.conftest import Run
 from textcond import studies
 from textcond.commands import studies as command
 from textcond.studies import axioms
-from textcond.studies.outcome import Outcome
-from textcond.studies.sources import Sources
+from textcond.studies.claims import Outcome
+from textcond.studies.data_sources import Sources
 
 
 @pytest.fixture(scope="module")

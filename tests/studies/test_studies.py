@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from tests.corpora.release import write
-from tests.studies.few import Few
+from tests.studies.few_sentences import Few
 from textcond.errors import CorpusError, StudyError
-from textcond.model.recipe import Recipe
+from textcond.model.training.recipe import Recipe
 from textcond.studies import (
     STUDIES,
     ablation,
@@ -32,7 +32,7 @@ from textcond.studies import (
     removal,
     selection,
 )
-from textcond.studies.outcome import Outcome
+from textcond.studies.claims import Outcome
 from textcond.studies.results import DOCUMENT, run_study, write_outcome
 
 VERDICTS = ("reproduced", "reproduced in direction", "not reproduced", "no figure to meet")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from textcond.errors import ModelError, VectorsError
-from textcond.text import vectors as vectors_file
+from textcond.text import word_vectors as vectors_file
 from textcond.text.vocabulary import (
     PADDING_ID,
     UNKNOWN_ID,

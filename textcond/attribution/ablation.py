@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from textcond.attribution.pieces import Head
+from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.quantity import Quantity
 
 

@@ -17,8 +17,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from textcond.attribution.batches import in_batches
-from textcond.attribution.inputs import (
+from textcond.attribution.batching import in_batches
+from textcond.attribution.closed_form.path_integrals import Head, PathIntegrals, integrate
+from textcond.attribution.closed_form.winning_windows import (
+    Windows,
+    token_values,
+    winning_windows,
+    words_of,
+)
+from textcond.attribution.input_checks import (
     OnError,
     Text,
     as_list,
@@ -27,9 +34,7 @@ from textcond.attribution.inputs import (
     encode_some,
     only,
 )
-from textcond.attribution.pieces import Head, PathIntegrals, integrate
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
-from textcond.attribution.windows import Windows, token_values, winning_windows, words_of
 from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN

@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 import torch
 
 from textcond.attribution.conductance import Conductance, conductances
-from textcond.attribution.inputs import (
+from textcond.attribution.input_checks import (
     OnError,
     Text,
     as_list,

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.attribution.ablation import ablation_scores
+from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.conductance import Trace, trace_path, trace_rows
-from textcond.attribution.inputs import (
+from textcond.attribution.input_checks import (
     Text,
     check_is_model,
     check_ready,
@@ -25,7 +26,6 @@ from textcond.attribution.inputs import (
     encode_some,
     tokens_of,
 )
-from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
 from textcond.model.checkpoint import Model
 

@@ -11,16 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.attribution.batches import in_batches
-from textcond.attribution.inputs import (
+from textcond.attribution.batching import in_batches
+from textcond.attribution.closed_form.path_integrals import Head
+from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
+from textcond.attribution.input_checks import (
     OnError,
     as_list,
     as_written,
     check_is_model,
     encode_all,
 )
-from textcond.attribution.pieces import Head
-from textcond.attribution.windows import winning_windows, words_of
 from textcond.errors import TextError
 from textcond.model.checkpoint import Model
 from textcond.model.network import TextCNN

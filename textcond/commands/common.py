@@ -16,8 +16,8 @@ from textcond.errors import AnalysisError, CorpusError, ModelError, TextError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from textcond.analysis.corpus import CorpusConductance
-    from textcond.corpora.rows import Layout
+    from textcond.analysis.store.corpus import CorpusConductance
+    from textcond.corpora.file_rows import Layout
     from textcond.model.checkpoint import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
@@ -143,8 +143,8 @@ def layout_of(
 
     With `model`, labels mean what they meant when it was trained.
     """
-    from textcond.corpora.labels import parse_meanings
-    from textcond.corpora.rows import Layout
+    from textcond.corpora.file_rows import Layout
+    from textcond.corpora.label_reading import parse_meanings
 
     told: set[str] = set()
 
@@ -166,8 +166,8 @@ def choose_part(
     data: str, split: str | None, default: str, *, layout: Layout | None = None
 ) -> str | None:
     """The parts of a corpus to read, or None where it has no parts."""
+    from textcond.corpora.file_rows import DEFAULT
     from textcond.corpora.loading import has_parts
-    from textcond.corpora.rows import DEFAULT
 
     if has_parts(data, layout=layout or DEFAULT):
         return split or default
@@ -207,7 +207,7 @@ def named_pairs(
     pairs: str | None, model: Model, analysis: CorpusConductance, data_dir: Path | None
 ) -> tuple[str | None, str]:
     """The pairs to ask for, None for those that suit the model, and their name for the reader."""
-    from textcond.corpora.pairs import DEFAULT_PAIRS
+    from textcond.corpora.negation_pairs import DEFAULT_PAIRS
 
     if pairs is None and model.is_polarity:
         pairs = DEFAULT_PAIRS if data_dir is None else "sst-negation"

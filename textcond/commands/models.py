@@ -106,10 +106,10 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model, evaluate it, save it with its card."""
-    from textcond.model.building import build_model
-    from textcond.model.recipe import Sizes, parse_widths
-    from textcond.report.console import scores_view
-    from textcond.report.progress import training_progress
+    from textcond.model.training.building import build_model
+    from textcond.model.training.recipe import Sizes, parse_widths
+    from textcond.report.terminal import scores_view
+    from textcond.report.terminal_progress import training_progress
 
     recipe: dict[str, Any] = {
         "pretraining_epochs": pretraining_epochs,
@@ -198,12 +198,12 @@ def evaluate(
     """Accuracy of each head and of the margin, or over the classes."""
     from textcond.corpora.loading import PAIR_NAMES, load_corpus
     from textcond.model.checkpoint import load
-    from textcond.model.evaluation import (
+    from textcond.model.training.evaluation import (
         evaluate as measure,
         negation_figures,
         tokenizer_agreement,
     )
-    from textcond.report.console import scores_view
+    from textcond.report.terminal import scores_view
 
     loaded = load(model)
     layout = layout_of(text_column, label_column, labels, strict=strict, model=loaded)
@@ -229,7 +229,7 @@ def evaluate(
 def models(as_json: AsJson = False) -> None:
     """List the models in ./models and those that ship."""
     from textcond.model.checkpoint import model_summaries
-    from textcond.report.console import models_view
+    from textcond.report.terminal import models_view
 
     summaries = model_summaries()
     show(as_json, {"models": summaries}, lambda: models_view(summaries))

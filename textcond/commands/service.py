@@ -37,7 +37,7 @@ def serve(
     if only not in (None, "web", "worker"):
         raise TextcondError(f"`only` is {only!r}; it can be web or worker.")
     settings = _settings(host=host, port=port, data=data)
-    from textcond_service.serving import serve as run
+    from textcond_service.server import serve as run
 
     run(settings, web=only != "worker", worker=only != "web")
 
@@ -45,7 +45,7 @@ def serve(
 def migrate(data: DataFolder = None) -> None:
     """Make or change the service's tables for this version; SQLite's are made at start."""
     settings = _settings(data=data)
-    from textcond_service.database import Database
+    from textcond_service.storage.database import Database
 
     database = Database(settings)
     try:
@@ -66,8 +66,8 @@ def create(
 ) -> None:
     """Make a key and show it, this once."""
     settings = _settings(data=data)
-    from textcond_service.security import create_key
-    from textcond_service.serving import prepare_tables
+    from textcond_service.api.security import create_key
+    from textcond_service.server import prepare_tables
 
     try:
         key = create_key(prepare_tables(settings), name, scope)
@@ -80,7 +80,7 @@ def create(
 def list_keys(data: DataFolder = None, as_json: AsJson = False) -> None:
     """The keys, without their secrets."""
     from sqlalchemy import select
-    from textcond_service.database import Key
+    from textcond_service.storage.database import Key
 
     with _database(data).reading() as session:
         rows = [
@@ -101,7 +101,7 @@ def revoke(
     id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], data: DataFolder = None
 ) -> None:
     """Refuse a key from now on."""
-    from textcond_service.security import revoke_key
+    from textcond_service.api.security import revoke_key
 
     if not revoke_key(_database(data), id):
         raise TextcondError(f"There is no key {id!r}; `textcond keys list` shows them.")
@@ -128,7 +128,7 @@ def _settings(**given: Any) -> Settings:
 
 def _database(data: Path | None) -> Any:
     settings = _settings(data=data)
-    from textcond_service.serving import prepare_tables
+    from textcond_service.server import prepare_tables
 
     if not settings.database and not settings.data.is_dir():
         raise TextcondError(

@@ -40,11 +40,11 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Measure the papers' tables and figures again, ours beside theirs."""
-    from textcond.report.console import outcomes_view
-    from textcond.report.progress import staged_progress
+    from textcond.report.terminal import outcomes_view
+    from textcond.report.terminal_progress import staged_progress
     from textcond.studies import STUDIES
+    from textcond.studies.data_sources import Sources
     from textcond.studies.results import WITHOUT_SST, check_folder, run_study, write_outcome
-    from textcond.studies.sources import Sources
 
     if name != "all" and name not in STUDIES:
         raise StudyError(f"There is no study {name!r}; there are {', '.join(STUDIES)}, and all.")

@@ -39,10 +39,10 @@ def predict(
 
     A row that cannot be read gets the reason in the column `problem`.
     """
-    from textcond.attribution.prediction_files import check_output, predict_file
+    from textcond.attribution.file_prediction import check_output, predict_file
     from textcond.model.checkpoint import load
-    from textcond.report.console import predicted_view
-    from textcond.report.progress import counting_progress
+    from textcond.report.terminal import predicted_view
+    from textcond.report.terminal_progress import counting_progress
 
     check_place(out)
     check_output(file, out)
@@ -68,7 +68,7 @@ def explain(
     """Predict a text and show which words and filters made the score."""
     from textcond.attribution.explanation import explain as explain_text
     from textcond.model.checkpoint import load
-    from textcond.report.console import explanation_view
+    from textcond.report.terminal import explanation_view
 
     explanation = explain_text(load(model), read(text), target=target, output=output)
     show(
@@ -90,7 +90,7 @@ def filters(
     """Show the filters that respond to a pattern inside a text, best first."""
     from textcond.attribution.explanation import query_filters
     from textcond.model.checkpoint import load
-    from textcond.report.console import query_view
+    from textcond.report.terminal import query_view
 
     words = decode(os.fsencode(pattern), "`pattern`")
     query = query_filters(load(model), read(text), words, target=target, output=output)

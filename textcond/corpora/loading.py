@@ -6,12 +6,12 @@ from pathlib import Path
 
 from datasets import Dataset, IterableDataset, concatenate_datasets
 
-from textcond.corpora.files import load_file, parts_of, stream_file
-from textcond.corpora.negation import load_minimal_pairs, load_negation
+from textcond.corpora.file_rows import DEFAULT, ENDINGS, Layout
+from textcond.corpora.movie_reviews import load_review_sentences, load_reviews
+from textcond.corpora.negated_phrases import load_minimal_pairs, load_negation
 from textcond.corpora.questions import load_questions
-from textcond.corpora.reviews import load_review_sentences, load_reviews
-from textcond.corpora.rows import DEFAULT, ENDINGS, Layout
 from textcond.corpora.treebank import Unit, load_treebank
+from textcond.corpora.user_files import load_file, parts_of, stream_file
 from textcond.errors import CorpusError
 
 TRAINING_NAMES = (

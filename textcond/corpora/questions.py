@@ -16,8 +16,8 @@ from pathlib import Path
 from datasets import Dataset
 
 from textcond.corpora.columns import class_dataset
-from textcond.corpora.hub import load_from_hub
-from textcond.corpora.releases import read_lines
+from textcond.corpora.huggingface import load_from_hub
+from textcond.corpora.release_archives import read_lines
 from textcond.errors import CorpusError
 from textcond.text.tokenizer import tokenize_all
 

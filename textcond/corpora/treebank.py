@@ -16,11 +16,11 @@ from datasets import Dataset
 from jaxtyping import Int
 
 from textcond.corpora.columns import five_class_dataset
-from textcond.corpora.heldout import is_heldout_sentence
-from textcond.corpora.hub import load_from_hub
-from textcond.corpora.releases import read_lines
+from textcond.corpora.huggingface import load_from_hub
+from textcond.corpora.release_archives import read_lines
+from textcond.corpora.sst_heldout import is_heldout_sentence
 from textcond.errors import CorpusError
-from textcond.text.characters import plain
+from textcond.text.normalization import plain
 
 if TYPE_CHECKING:  # NLTK takes a second to import: it is, where there are trees to read
     from nltk.tree import Tree

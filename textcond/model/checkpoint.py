@@ -27,7 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 from textcond.disk import sync
 from textcond.errors import ModelError
-from textcond.model.fingerprint import Fingerprint
+from textcond.model.content_hash import Fingerprint
 from textcond.model.network import Shape, TextCNN, has_finite_weights, has_zero_rows
 from textcond.text.vocabulary import Vocabulary
 

@@ -15,9 +15,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from textcond.analysis.causes import CausalCheck
-from textcond.analysis.division import Division
-from textcond.analysis.rule_check import RuleCheck
+from textcond.analysis.negation.causal_check import CausalCheck
+from textcond.analysis.polarity.division import Division
+from textcond.analysis.rules.evaluation import RuleCheck
 from textcond.attribution.quantity import MARGIN
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError

@@ -15,9 +15,9 @@ from textcond.attribution.conductance import Trace, trace_rows
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.quantity import quantity_of
 from textcond.model.checkpoint import Model
-from textcond.studies.outcome import MEASURES, Finding, Outcome, Picture, Table, named, verdict_of
+from textcond.studies.claims import MEASURES, Finding, Outcome, Picture, Table, named, verdict_of
+from textcond.studies.data_sources import Sources
 from textcond.studies.plots import panels
-from textcond.studies.sources import Sources
 
 TITLE = "Pearson correlation of four measures with the ablation scores of 256 filters"
 SOURCE = "C18 §6.1 and its supplement, figure 1"

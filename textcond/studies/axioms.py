@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import PathAttribution
-from textcond.studies.outcome import MEASURES, Finding, Outcome, Table, Verdict, named, verdict_of
-from textcond.studies.sources import Sources
+from textcond.attribution.numerical.straight_path import StraightPath
+from textcond.studies.claims import MEASURES, Finding, Outcome, Table, Verdict, named, verdict_of
+from textcond.studies.data_sources import Sources
 
 TITLE = "Laws and known answers, kept or broken by four measures"
 SOURCE = "C19 §4.1, §4.2 and §8.2; Captum's test network"

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from datasets import concatenate_datasets
 
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.division import Division, divide
+from textcond.analysis.polarity.division import Division, divide
+from textcond.analysis.store.corpus import CorpusConductance
 from textcond.model.checkpoint import Model
 from textcond.report.figures import division_figure
-from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
-from textcond.studies.sources import Sources
+from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
+from textcond.studies.data_sources import Sources
 
 TITLE = "The signs of conductance of 256 filters over about 4,000 sentences"
 SOURCE = "C18 §6.2 and figure 3; C19 §6.1"

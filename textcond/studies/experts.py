@@ -10,21 +10,21 @@ import seaborn as sns
 import torch
 from jaxtyping import Float, Int
 
-from textcond.analysis.experts import (
+from textcond.attribution.closed_form.path_integrals import Head
+from textcond.attribution.measures import measure_filters
+from textcond.corpora.columns import CLASS
+from textcond.model.checkpoint import Model
+from textcond.studies.claims import Finding, Outcome, Picture, Table, named, verdict_of
+from textcond.studies.data_sources import Sources, check_classes, outputs_of
+from textcond.studies.methods.class_experts import (
     Detection,
     Expert,
     measure_expert,
     sweep,
     whole_network,
 )
-from textcond.attribution.measures import measure_filters
-from textcond.attribution.pieces import Head
-from textcond.corpora.columns import CLASS
-from textcond.model.checkpoint import Model
-from textcond.studies.outcome import Finding, Outcome, Picture, Table, named, verdict_of
 from textcond.studies.plots import draw_curves, panels
 from textcond.studies.questions import trained
-from textcond.studies.sources import Sources, check_classes, outputs_of
 
 TITLE = "Experts of one class made of few filters, against the whole network"
 SOURCE = "L18 §III-C, figure 3"

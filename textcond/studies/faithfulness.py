@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from textcond.analysis.faithfulness import (
+from textcond.attribution.conductance import conductances
+from textcond.attribution.measures import integrated_gradients
+from textcond.model.checkpoint import Model
+from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
+from textcond.studies.data_sources import Sources, outputs_of
+from textcond.studies.methods.word_faithfulness import (
     SHARES,
     Faithfulness,
     measure_faithfulness,
     polarity_probability,
 )
-from textcond.attribution.conductance import conductances
-from textcond.attribution.measures import integrated_gradients
-from textcond.model.checkpoint import Model
-from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.plots import draw_curves, panels
-from textcond.studies.sources import Sources, outputs_of
 
 TITLE = "Erasing the words that a method names: comprehensiveness, sufficiency, AOPC"
 SOURCE = "DeYoung et al. 2020, ERASER; the papers here do not try it"

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float, Int
 
 from textcond.attribution.ablation import scores_as_removed
+from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.measures import measure_filters
-from textcond.attribution.pieces import Head
 from textcond.attribution.quantity import quantity_of
-from textcond.studies.outcome import MEASURES, Finding, Outcome, Picture, Table, named, verdict_of
+from textcond.studies.claims import MEASURES, Finding, Outcome, Picture, Table, named, verdict_of
+from textcond.studies.data_sources import Sources
 from textcond.studies.plots import curves_figure
-from textcond.studies.sources import Sources
 
 TITLE = "Filters to ablate, in each measure's order, before the sentence is called otherwise"
 SOURCE = "C18 §5.1, and §1 on the text model"

@@ -15,12 +15,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import PathAttribution
+from textcond.attribution.numerical.straight_path import StraightPath
 from textcond.errors import StudyError
-from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
+from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
+from textcond.studies.data_sources import Sources
 from textcond.studies.plots import panels
-from textcond.studies.sources import Sources
 
 TITLE = "Filters of an image classifier: how many an answer rests on, and what they look at"
 SOURCE = "C18 §5 and §5.1, figures 1 and 2"

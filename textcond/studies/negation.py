@@ -6,13 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from textcond.analysis.contrast import respond
-from textcond.analysis.corpus import CorpusConductance
-from textcond.analysis.retrieval import retrieve
+from textcond.analysis.negation.discovery import respond
+from textcond.analysis.negation.retrieval import retrieve
+from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.explanation import query_filters
+from textcond.studies.claims import Finding, Outcome, Table, verdict_of
+from textcond.studies.data_sources import Sources
 from textcond.studies.division import analyzed
-from textcond.studies.outcome import Finding, Outcome, Table, verdict_of
-from textcond.studies.sources import Sources
 
 TITLE = "Filters for “not good” and “not bad”, and the sentences where they push the most"
 SOURCE = "C18 §6.3, figures 4 and 5; C19 §6.1, figures 5 and 6"

@@ -15,15 +15,16 @@ import torch
 from datasets import Dataset
 from jaxtyping import Float
 
-from textcond.analysis.selection import ranked_by_greatest, ranked_for_any
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import CLASS
 from textcond.corpora.questions import ANSWER_TYPES
-from textcond.model.building import build_model
 from textcond.model.checkpoint import Model
-from textcond.model.recipe import Recipe
-from textcond.model.training import Progress
-from textcond.studies.outcome import MEASURES, Finding, Outcome, named, verdict_of
+from textcond.model.training.building import build_model
+from textcond.model.training.loop import Progress
+from textcond.model.training.recipe import Recipe
+from textcond.studies.claims import MEASURES, Finding, Outcome, named, verdict_of
+from textcond.studies.data_sources import Sources, check_classes
+from textcond.studies.methods.filter_selection import ranked_by_greatest, ranked_for_any
 from textcond.studies.selection import (
     SIZES,
     Accuracies,
@@ -33,7 +34,6 @@ from textcond.studies.selection import (
     summarize,
     values_of_own_class,
 )
-from textcond.studies.sources import Sources, check_classes
 
 TITLE = "Five types of answers, classified by few filters that each measure chooses"
 SOURCE = "C19 §6.2 and table 2"

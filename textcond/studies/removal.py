@@ -12,17 +12,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from textcond.analysis.selection import class_means
 from textcond.attribution.ablation import scores_as_removed
+from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.conductance import conductances
 from textcond.attribution.measures import measure_filters
-from textcond.attribution.pieces import Head
 from textcond.attribution.prediction import logits_of_ids
 from textcond.attribution.quantity import quantity_of
 from textcond.model.checkpoint import Model
-from textcond.studies.outcome import Finding, Outcome, Picture, Table, verdict_of
+from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
+from textcond.studies.data_sources import Sources, check_classes
+from textcond.studies.methods.filter_selection import class_means
 from textcond.studies.plots import Curve, draw_curves, panels
-from textcond.studies.sources import Sources, check_classes
 from textcond.text.vocabulary import UNKNOWN_ID
 
 TITLE = "The score as filters, or words, are removed, those that count most first"

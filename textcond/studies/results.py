@@ -15,11 +15,11 @@ from typing import Any
 
 from textcond.disk import write_whole
 from textcond.errors import StudyError
-from textcond.model.card import markdown_table
+from textcond.model.model_card import markdown_table
 from textcond.report.figures import save_figure
 from textcond.studies import ON_SENTENCES, STUDIES
-from textcond.studies.outcome import Outcome
-from textcond.studies.sources import Sources
+from textcond.studies.claims import Outcome
+from textcond.studies.data_sources import Sources
 
 DOCUMENT, FOLDER = "RESULTS.md", "results"
 WITHOUT_SST = (

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.model_selection import train_test_split
 
-from textcond.analysis.selection import class_means, linear_accuracy, ranked_for_any
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import NO_LABEL
 from textcond.model.checkpoint import POLARITY_HEADS, Model
-from textcond.studies.outcome import MEASURES, Finding, Outcome, Picture, Table, named
+from textcond.studies.claims import MEASURES, Finding, Outcome, Picture, Table, named
+from textcond.studies.data_sources import Sources, check_classes, outputs_of
+from textcond.studies.methods.filter_selection import class_means, linear_accuracy, ranked_for_any
 from textcond.studies.plots import draw_curves, panels
-from textcond.studies.sources import Sources, check_classes, outputs_of
 
 TITLE = "Sentiment classified by few filters, chosen by each measure"
 SOURCE = "the protocol of C19 §5.2 and §6.2, on corpora that the papers do not try"

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
 
 from textcond.errors import TextError
-from textcond.text.characters import check_characters, plain, read
+from textcond.text.normalization import check_characters, plain, read
 
 if TYPE_CHECKING:
     from spacy.tokenizer import Tokenizer

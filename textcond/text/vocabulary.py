@@ -13,7 +13,7 @@ from pathlib import Path
 from torchtext.vocab import Vocab
 
 from textcond.errors import ModelError
-from textcond.text.vectors import WordVectors as WordVectors, load_vectors as load_vectors
+from textcond.text.word_vectors import WordVectors as WordVectors, load_vectors as load_vectors
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
 PADDING_ID, UNKNOWN_ID = 0, 1

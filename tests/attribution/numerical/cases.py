@@ -34,8 +34,8 @@ from tests.attribution.numerical.modules import (
     network,
     probability,
 )
-from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import PathAttribution
+from textcond.attribution.numerical.straight_path import StraightPath
 
 Measure = Literal["conductance", "internal_influence", "integrated_gradients"]
 

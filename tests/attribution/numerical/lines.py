@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.attribution.numerical.modules import first_output
-from textcond.attribution.numerical.path import StraightPath
+from textcond.attribution.numerical.straight_path import StraightPath
 
 
 def path(module: nn.Module, *values: float, baseline: list[float] | None = None) -> StraightPath:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from tests.attribution.numerical.lines import close, path
 from tests.attribution.numerical.modules import Layer, first_output, network
-from textcond.attribution.numerical.path import StraightPath
 from textcond.attribution.numerical.result import ConvergenceWarning
+from textcond.attribution.numerical.straight_path import StraightPath
 from textcond.errors import ModelError
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from textcond.attribution.numerical.layer import Captured, captured
+from textcond.attribution.numerical.layer_capture import Captured, captured
 from textcond.errors import ModelError
 
 Run = Callable[[Tensor], Tensor]

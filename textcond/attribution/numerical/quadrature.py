@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from textcond.attribution.numerical.pieces import Pieces
+from textcond.attribution.numerical.exact_cuts import Pieces
 
 Rate = Callable[[Float[Tensor, " points"]], tuple[Tensor, Tensor]]
 """At some points of the path: what is integrated, (points, ...), and the slopes of the error

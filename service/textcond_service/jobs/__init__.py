@@ -1,0 +1,1 @@
+"""Jobs: their states, the queue, and the processes that do them."""

@@ -1,0 +1,1 @@
+"""Negation filters: found, checked by ablation, and shown at work."""

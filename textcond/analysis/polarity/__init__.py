@@ -1,0 +1,1 @@
+"""The sides of a score, and which filters work for which."""

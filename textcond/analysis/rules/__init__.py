@@ -1,0 +1,1 @@
+"""Rules: patterns of words with the conductance in their matches."""

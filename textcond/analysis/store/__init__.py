@@ -1,0 +1,1 @@
+"""Conductance of a corpus on disk: computed, continued, read."""

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 
 from textcond.disk import write_whole
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.model_card import markdown_table
 from textcond.model.training.building import (
     VOCABULARY_SIZE,

@@ -31,7 +31,7 @@ from textcond.attribution.conductance import (
 )
 from textcond.attribution.explanation import explain
 from textcond.attribution.quantity import quantity_of
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import FromEmbedding, Shape, TextCNN, pad
 
 BATCH_SIZE = 256

@@ -22,7 +22,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 import textcond
 from textcond import cli
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import Shape, TextCNN
 from textcond.text.vocabulary import Vocabulary
 

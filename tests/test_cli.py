@@ -14,7 +14,7 @@ import torch
 import textcond
 from tests.conftest import ROOT, Run
 from textcond import cli
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 # Answers
 

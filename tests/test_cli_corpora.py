@@ -27,7 +27,8 @@ from textcond.corpora.loading import load_corpus
 from textcond.corpora.negated_phrases import load_minimal_pairs
 from textcond.corpora.negation_pairs import load_pairs
 from textcond.corpora.user_files import stream_file
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.model import Model
+from textcond.model.outputs import POLARITY
 
 SUMMARY = [
     *("model", "model_hash", "target", "output", "poles", "data", "corpus", "sentences"),
@@ -48,7 +49,7 @@ def part(reviews: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = ["text", "positive"]
     rows = reviews.select(range(0, len(reviews), 3)).select_columns(columns)
     rows = concatenate_datasets([rows, load_minimal_pairs().select_columns(columns)])
-    labels = [POLARITY_HEADS[1 - positive] for positive in rows["positive"]]
+    labels = [POLARITY[1 - positive] for positive in rows["positive"]]
     write(path, ["text", "label"], zip(rows["text"], labels, strict=True))
     return path
 

@@ -11,7 +11,7 @@ from tests.conftest import SENTENCES, Run, random_model
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.corpora.negated_phrases import load_minimal_pairs
 from textcond.corpora.user_files import stream_file
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 @pytest.fixture(scope="module")

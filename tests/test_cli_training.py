@@ -148,8 +148,8 @@ def test_several_labels_a_text(run: Run, in_folder: Path, questions: str) -> Non
     assert test["majority"] < 0.5
     assert [*test["classes"]] == ["animal", "colour", "food"]
     model = load("several")
-    assert model.is_multi_label
-    assert not model.softmax
+    assert model.outputs.is_multi_label
+    assert not model.outputs.softmax
     explanation = textcond.explain(model, "which dog red is number")
     assert explanation.prediction == "animal; colour"
     assert explanation.conductance.quantity.target in ("animal", "colour")

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from textcond.attribution.numerical.straight_path import StraightPath as StraightPath
     from textcond.attribution.prediction import Prediction as Prediction, predict as predict
     from textcond.errors import TextcondError as TextcondError
-    from textcond.model.checkpoint import Model as Model, load as load
+    from textcond.model.checkpoint import load as load
+    from textcond.model.model import Model as Model
     from textcond.model.network import FromEmbedding as FromEmbedding
 
 # Each is imported when it is first asked for: torch alone takes seconds.
@@ -49,7 +50,7 @@ _HOMES = {
     "predict": "textcond.attribution.prediction",
     "TextcondError": "textcond.errors",
     "FromEmbedding": "textcond.model.network",
-    "Model": "textcond.model.checkpoint",
+    "Model": "textcond.model.model",
     "load": "textcond.model.checkpoint",
 }
 __all__ = [*_HOMES]

@@ -33,7 +33,7 @@ from distributed.core import Status
 from textcond.analysis.store.shards import Computed, Runner, Shard, compute
 from textcond.attribution.quantity import Quantity
 from textcond.errors import ClusterError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 MOST_ATTEMPTS = 10
 """At a shard whose workers die."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import random_model
 from textcond.analysis.store import shards
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from textcond.analysis.store.corpus import CorpusConductance
 from textcond.analysis.store.resume import Progress
 from textcond.cluster import workers_of
 from textcond.errors import AnalysisError, ClusterError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 pytestmark = [
     # Dask's own: sockets of processes that were killed, loops that end late.

@@ -24,7 +24,7 @@ from textcond.attribution.quantity import quantity_of
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.negated_phrases import DIMINISHERS, NEGATORS, load_minimal_pairs
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import TextCNN, pad
 
 FILTERS = [216, 0, 71, 130]

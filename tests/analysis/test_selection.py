@@ -12,7 +12,7 @@ from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.prediction import logits_of_ids, predict
 from textcond.attribution.quantity import quantity_of
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.studies.methods.class_experts import Detection, measure_expert, sweep, whole_network
 from textcond.studies.methods.filter_selection import (
     class_means,
@@ -119,16 +119,16 @@ def test_erasing_words(sst: Model) -> None:
     texts = ["a bad film", "this is good", "never dull"]
     rows = [sst.vocabulary.encode(text.split()) for text in texts]
     outputs = np.array([1, 0, 0])
-    whole = polarity_probability(sst.network, rows, outputs)
+    whole = polarity_probability(sst, rows, outputs)
     # "bad", "good" and "never" first: one word is every share but the last.
     importances = [np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0])]
-    found = measure_faithfulness(sst.network, rows, importances, outputs)
+    found = measure_faithfulness(sst, rows, importances, outputs)
     without = [rows[0][::2], rows[1][:2], rows[2][1:]]
     alone = [rows[0][1:2], rows[1][2:], rows[2][:1]]
     for values, left in ((found.comprehensiveness, without), (found.sufficiency, alone)):
-        wanted = (whole - polarity_probability(sst.network, left, outputs)).mean()
+        wanted = (whole - polarity_probability(sst, left, outputs)).mean()
         assert values[0] == pytest.approx(wanted)
         assert len(values) == len(SHARES)
-    baseline = polarity_probability(sst.network, [[], [UNKNOWN_ID]], np.array([0, 0]))
+    baseline = polarity_probability(sst, [[], [UNKNOWN_ID]], np.array([0, 0]))
     assert baseline[0] == baseline[1]
     assert found.comprehensiveness_aopc == pytest.approx(np.mean(found.comprehensiveness))

@@ -24,7 +24,7 @@ from textcond.attribution.measures import integrated_gradients
 from textcond.attribution.prediction import predict
 from textcond.attribution.quantity import quantity_of
 from textcond.errors import ModelError, QuantityError, TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import pad
 
 

@@ -17,7 +17,7 @@ from tests.conftest import SENTENCES, random_model
 from textcond.attribution.conductance import conductance, filter_conductance
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.treebank import load_treebank
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import FromEmbedding, pad
 
 FIRST_QUANTITIES = [

@@ -19,7 +19,7 @@ from textcond.attribution.conductance import conductances
 from textcond.attribution.explanation import explain_all
 from textcond.attribution.quantity import corpus_target, quantity_of
 from textcond.errors import QuantityError, TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 UNREADABLE: list[tuple[Any, str]] = [
     (None, " is None; give a string, or a list of tokens."),
@@ -52,17 +52,17 @@ def any_model(request: pytest.FixtureRequest) -> Model:
 
 
 def measured(model: Model, texts: Any) -> Any:
-    target = "a" if model.softmax else "margin"
+    target = "a" if model.outputs.softmax else "margin"
     return textcond.measure_filters(model, texts, "activation", target=target)
 
 
 def filters_of(model: Model, texts: Any) -> Any:
-    target = "a" if model.softmax else "margin"
+    target = "a" if model.outputs.softmax else "margin"
     return textcond.filter_conductance(model, texts, target=target)
 
 
 def options(call: Callable[..., Any], model: Model) -> dict[str, str]:
-    return {"target": "a"} if call is conductances and model.softmax else {}
+    return {"target": "a"} if call is conductances and model.outputs.softmax else {}
 
 
 @pytest.mark.parametrize(("text", "reason"), UNREADABLE)

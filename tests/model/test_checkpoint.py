@@ -14,7 +14,8 @@ import torch
 from tests.conftest import ROOT
 from textcond.errors import ModelError
 from textcond.model import checkpoint
-from textcond.model.checkpoint import Model, load, model_summaries, save
+from textcond.model.checkpoint import load, model_summaries, save
+from textcond.model.model import Model
 from textcond.text.vocabulary import Vocabulary
 
 

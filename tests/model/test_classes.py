@@ -14,7 +14,8 @@ from tests.corpora.release import write
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.questions import ANSWER_TYPES
 from textcond.errors import CorpusError
-from textcond.model.checkpoint import Model, model_summaries
+from textcond.model.checkpoint import model_summaries
+from textcond.model.model import Model
 from textcond.model.training.batches import predict_logits
 from textcond.model.training.building import build_model
 from textcond.model.training.calibration import calibration_errors, fit_temperature
@@ -38,7 +39,7 @@ def model(folder: Path) -> Model:
 
 
 def test_it_learns_the_classes(model: Model, folder: Path) -> None:
-    assert (model.outputs, model.softmax) == (ANSWER_TYPES, True)
+    assert (model.outputs, model.outputs.softmax) == (ANSWER_TYPES, True)
     figures = evaluate(model, load_corpus("questions", "test", data_dir=folder))
     assert figures["accuracy"] > 0.9
     assert figures["texts"] == 200

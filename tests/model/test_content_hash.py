@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import textcond
-from textcond.model.checkpoint import Model, load
+from textcond.model.checkpoint import load
+from textcond.model.model import Model
 from textcond.model.network import TextCNN
 
 

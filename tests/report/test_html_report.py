@@ -16,7 +16,7 @@ from textcond.corpora.columns import NO_LABEL, polar_dataset
 from textcond.corpora.gold_labels import Gold, gold_of_sentences
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.negation_pairs import load_pairs
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.report.explained_figures import MEANINGS
 from textcond.report.html_report import Study, render, study
 

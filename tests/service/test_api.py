@@ -12,7 +12,7 @@ from tests.service.asking import EXPLAIN, PREDICT, QUERY, TEXT, assert_problem
 from tests.service.running import Running
 from textcond.attribution.explanation import explain_all, query_filters
 from textcond.attribution.prediction import predict
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 # Answers are the library's own
 

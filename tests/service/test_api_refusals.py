@@ -14,7 +14,7 @@ from tests.service.asking import EXPLAIN, JSON, NOWHERE, PREDICT, QUERY, assert_
 from tests.service.running import Running
 from textcond.attribution.prediction import predict
 from textcond.errors import TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 def test_unknown_paths_and_methods(service: Running) -> None:

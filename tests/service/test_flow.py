@@ -14,7 +14,7 @@ import pytest
 import textcond
 from tests.conftest import ROOT
 from tests.service.running import Running
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.text.spacy_pipeline import treebank_pipeline
 
 

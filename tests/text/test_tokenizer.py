@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 from tests.conftest import SENTENCES
 from textcond.corpora.treebank import load_treebank
 from textcond.errors import TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.training.evaluation import tokenizer_agreement
 from textcond.text.tokenizer import MAX_TOKENS, tokenize, tokenize_all
 

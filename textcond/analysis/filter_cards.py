@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional
 
-from textcond.analysis.negation.discovery import encode_rows
 from textcond.analysis.negation.retrieval import Retrieved, retrieve
 from textcond.analysis.polarity.division import POLARITY_NAMES, THRESHOLD, Polarity
 from textcond.analysis.polarity.sides import sides_of_analysis
@@ -25,7 +24,7 @@ from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.negated_phrases import DIMINISHERS, NEGATORS
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 SHOWN_WORDS = 8
 SIMILAR = 5
@@ -153,7 +152,7 @@ def _slots(
     words = [word for word in words if not model.vocabulary.unknown([word])[0]]
     if not words:
         return [() for _ in filters]
-    known = words_of([model.vocabulary.encode(words)])
+    known = words_of([model.encode(words)])
     tables = list(word_scores(model.network, known, torch.float64))
     slots = []
     for filter in filters:
@@ -186,7 +185,7 @@ def _effects(
     head = Head.of(model.network, torch.float64)
     drops, flips = np.zeros(len(filters)), np.zeros(len(filters))
     for sentences in analysis.sentence_blocks():
-        rows = encode_rows(model, [sentence.tokens for sentence in sentences])
+        rows = model.encode_all([sentence.tokens for sentence in sentences])
         for _, trace in trace_rows(
             model.network, rows, quantity, dtype=torch.float64, batch_size=256
         ):
@@ -273,7 +272,7 @@ def _name(
 
 def _kinds(model: Model, words: Sequence[str]) -> list[str]:
     """Negator, positive, negative, or nothing in particular; by the margin in any case."""
-    rows = encode_rows(model, [[word] for word in words])
+    rows = model.encode_all([[word] for word in words])
     result = conductance_of_ids(model.network, rows, quantity_of(model))
     moved = (result.scores - result.baseline_score).tolist()
     kinds = []

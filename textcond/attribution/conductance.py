@@ -34,10 +34,12 @@ from textcond.attribution.input_checks import (
     encode_some,
     only,
 )
-from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.prediction import targets_of
+from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.errors import TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import TextCNN
+from textcond.model.outputs import MARGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +169,43 @@ def conductances(
 ) -> list[Conductance] | list[Conductance | TextError]:
     """`conductance` of each of many texts, some at a time; all of it is held.
 
+    The margin of a model without a positive and a negative output is that of each text: between the
+    class that the model predicts for it and the next likely one, or, where a text can be of
+    several, the logit of the likeliest.
     For a text that cannot be read the `TextError` names its index; with `on_error` "return" it
     stands in the place of the result, and the other texts are computed.
     """
     check_is_model(model)
-    quantity = quantity_of(model, target, output)
+    quantity_of(model, target, output)  # what it refuses, it refuses without texts too
     encoded = encode_all(model, as_list(texts), on_error=on_error)
-    tokens, rows, network = encoded.tokens, encoded.rows, model.network
+    targets = targets_of(model, encoded.rows, target)
+    found: dict[int, Conductance] = {}
+    for wanted in dict.fromkeys(targets):
+        places = [place for place, named in enumerate(targets) if named == wanted]
+        some = _some_conductances(
+            model,
+            [encoded.tokens[place] for place in places],
+            [encoded.rows[place] for place in places],
+            quantity_of(model, wanted, output),
+            dtype=dtype,
+            batch_size=batch_size,
+        )
+        found.update(zip(places, some, strict=True))
+    return encoded.with_errors(found[place] for place in range(len(targets)))
+
+
+def _some_conductances(
+    model: Model,
+    tokens: Sequence[tuple[str, ...]],
+    rows: Sequence[list[int]],
+    quantity: Quantity,
+    *,
+    dtype: torch.dtype,
+    batch_size: int,
+) -> Iterator[Conductance]:
+    """That of texts with one quantity, in order."""
+    network = model.network
     widths = torch.tensor(network.shape.filter_widths)
-    found: list[Conductance] = []
     for batch, trace in trace_rows(network, rows, quantity, dtype=dtype, batch_size=batch_size):
         values = trace.token_values
         lengths = torch.tensor([len(rows[row]) for row in batch])
@@ -183,19 +213,16 @@ def conductances(
         ends = torch.minimum(starts + widths, lengths[:, None])
         windows = zip(starts.clamp(min=0).tolist(), ends.tolist(), strict=True)
         for place, (row, (first, last)) in enumerate(zip(batch, windows, strict=True)):
-            found.append(
-                Conductance(
-                    tokens=tokens[row],
-                    unknown=tuple(model.vocabulary.unknown(tokens[row])),
-                    values=values[place],
-                    windows=tuple(zip(first, last, strict=True)),
-                    quantity=quantity,
-                    logits=trace.integrals.logits[place],
-                    score=float(trace.integrals.score[place]),
-                    baseline_score=float(trace.integrals.baseline_score),
-                )
+            yield Conductance(
+                tokens=tokens[row],
+                unknown=tuple(model.vocabulary.unknown(tokens[row])),
+                values=values[place],
+                windows=tuple(zip(first, last, strict=True)),
+                quantity=quantity,
+                logits=trace.integrals.logits[place],
+                score=float(trace.integrals.score[place]),
+                baseline_score=float(trace.integrals.baseline_score),
             )
-    return encoded.with_errors(found)
 
 
 def filter_conductance(

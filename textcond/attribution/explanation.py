@@ -21,11 +21,11 @@ from textcond.attribution.input_checks import (
     only,
     tokens_of,
 )
-from textcond.attribution.prediction import Prediction, predict
-from textcond.attribution.quantity import MARGIN
+from textcond.attribution.prediction import Prediction
 from textcond.attribution.ranking import first_of
 from textcond.errors import PatternError, TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,35 +157,17 @@ def explain_all(
     output: str = "logit",
     on_error: OnError = "raise",
 ) -> list[Explanation] | list[Explanation | TextError]:
-    """Predict and explain many texts; raises what `conductance` does.
+    """Predict and explain many texts; raises what `conductances` does.
 
-    The margin of a classifier is between the class that it calls a text and the next likely one; of
-    a classifier of several classes a text it is the logit of the likeliest.
     For a text that cannot be read the `TextError` names its index; with `on_error` "return" it
     stands in the place of the result, and the other texts are explained.
     """
     check_is_model(model)
     texts = as_list(texts)
-    targets = dict.fromkeys(range(len(texts)), target)
-    results: dict[int, Conductance | TextError] = {}
-    if target == MARGIN and not model.is_polarity:
-        for row, one in enumerate(predict(model, texts, on_error=on_error)):
-            if isinstance(one, TextError):
-                del targets[row]
-                results[row] = one
-            else:
-                targets[row] = one.margin
-    for wanted in dict.fromkeys(targets.values()):
-        rows = [row for row, named in targets.items() if named == wanted]
-        found = conductances(
-            model, [texts[row] for row in rows], target=wanted, output=output, on_error=on_error
-        )
-        results.update(zip(rows, found, strict=True))
+    results = conductances(model, texts, target=target, output=output, on_error=on_error)
     return [
-        result
-        if isinstance(result := results[row], TextError)
-        else Explanation(model, as_written(text), result)
-        for row, text in enumerate(texts)
+        result if isinstance(result, TextError) else Explanation(model, as_written(text), result)
+        for text, result in zip(texts, results, strict=True)
     ]
 
 
@@ -209,7 +191,7 @@ def query_filters(
     explanation = explain(model, text, target=target, output=output)
     result = explanation.conductance
     try:
-        words = tokens_of(pattern)
+        words = tokens_of(model, pattern)
     except TextError as error:
         raise PatternError(f"{error}".replace("`text`", "`pattern`", 1)) from error
     spans = _find(words, result.tokens)

@@ -24,8 +24,7 @@ from textcond.attribution.prediction import MANY_UNKNOWN, Prediction, predict
 from textcond.corpora.file_rows import DEFAULT, Layout, Row, read_rows
 from textcond.disk import write_whole
 from textcond.errors import CorpusError, TextError
-from textcond.model.checkpoint import Model
-from textcond.text.tokenizer import tokenize_all
+from textcond.model.model import Model
 
 _CHUNK = 1_024
 _EMPTY = "the text is empty"
@@ -71,13 +70,13 @@ def predict_file(
     check_is_model(model)
     check_output(path, out)
     lines = _count_lines(path)
-    calls = Counter(dict.fromkeys(model.outputs, 0))
+    calls = Counter(dict.fromkeys(model.outputs.names, 0))
     row_count = problems = mostly_unknown = 0
 
     def write(place: Path) -> None:
         nonlocal row_count, problems, mostly_unknown
         rows = read_rows(path, layout=layout, is_tolerant=True)
-        with _WRITERS[out.suffix.lower()](place, model.outputs) as writer:
+        with _WRITERS[out.suffix.lower()](place, model.outputs.names) as writer:
             while chunk := list(islice(rows, _CHUNK)):
                 found = list(_predict(model, chunk))
                 writer([_line(model, row, one) for row, one in zip(chunk, found, strict=True)])
@@ -108,7 +107,7 @@ def _predict(model: Model, rows: Sequence[Row]) -> Iterator[Prediction | str]:
 
     Texts are read as those of every corpus: control characters count as blanks.
     """
-    tokens = list(tokenize_all(row.text for row in rows))
+    tokens = list(model.tokenizer.tokenize_all(row.text for row in rows))
     problems = [
         row.problem or _EMPTY * (not words) for row, words in zip(rows, tokens, strict=True)
     ]
@@ -121,7 +120,7 @@ def _predict(model: Model, rows: Sequence[Row]) -> Iterator[Prediction | str]:
 
 def _line(model: Model, row: Row, found: Prediction | str) -> dict[str, Any]:
     line: dict[str, Any] = {"line": row.line, "text": row.text, "label": row.label}
-    names = [f"probability_{name}" for name in model.outputs]
+    names = [f"probability_{name}" for name in model.outputs.names]
     if isinstance(found, str):
         nothing = dict.fromkeys(("prediction", *names, "margin", "unknown_words"))
         return {**line, **nothing, "problem": found}

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from textcond.attribution.closed_form.own_forward import check_closed_form
 from textcond.errors import ModelError, TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import TextCNN, has_finite_weights, has_zero_rows
 from textcond.text.normalization import check_characters
-from textcond.text.tokenizer import check_length, tokenize
+from textcond.text.tokenizer import check_length
 
 Text = str | Sequence[str]
 """A text as it was written, or its tokens."""
@@ -21,10 +22,13 @@ the place of its result."""
 Result = TypeVar("Result")
 
 
-def tokens_of(text: Any) -> tuple[str, ...]:
-    """The tokens of one text; raises `TextError` if there is none, or if this is no text."""
+def tokens_of(model: Model, text: Any) -> tuple[str, ...]:
+    """The tokens of one text, as the model reads it.
+
+    Raises `TextError` if there is none, or if this is no text.
+    """
     if isinstance(text, str):
-        return tuple(tokenize(str(text)))  # numpy has strings of its own
+        return tuple(model.tokenizer.tokenize(str(text)))  # numpy has strings of its own
     if not isinstance(text, Iterable) or isinstance(text, bytes | bytearray | Mapping):
         shown = textwrap.shorten(repr(text), 60, placeholder=" ...")
         raise TextError(f"`text` is {shown}; give a string, or a list of tokens.")
@@ -81,7 +85,7 @@ def encode_all(model: Model, texts: Sequence[Any], *, on_error: OnError = "raise
     found = Encoded([], [], {})
     for place, text in enumerate(texts):
         try:
-            tokens = tokens_of(text)
+            tokens = tokens_of(model, text)
             ids = encode(model, tokens)
         except TextError as error:
             if on_error == "raise":
@@ -157,4 +161,5 @@ def check_ready(model: Model, rows: Sequence[Sequence[int]] | None = None) -> Te
             "The embedding of padding or of the unknown word is not zero, which is the baseline; "
             "load or train the model again."
         )
+    check_closed_form(network)
     return network

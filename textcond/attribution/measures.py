@@ -26,8 +26,10 @@ from textcond.attribution.input_checks import (
     encode_some,
     tokens_of,
 )
-from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
-from textcond.model.checkpoint import Model
+from textcond.attribution.prediction import targets_of
+from textcond.attribution.quantity import Quantity, quantity_of
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN
 
 
 def measure_filters(
@@ -70,9 +72,11 @@ def integrated_gradients(
     and the embedding, not through the table of word scores.
     """
     check_is_model(model)
-    quantity = quantity_of(model, target, output)
-    tokens = tokens_of(text)
+    quantity_of(model, target, output)
+    tokens = tokens_of(model, text)
     row = encode(model, tokens)
+    (wanted,) = targets_of(model, [row], target)
+    quantity = quantity_of(model, wanted, output)
     network = check_ready(model, [row])
     trace = trace_path(network, [row], quantity, dtype)
     flow, starts = trace.integrals.flow[0], trace.windows.starts[0]

@@ -22,11 +22,10 @@ from textcond.attribution.input_checks import (
     encode_all,
 )
 from textcond.errors import TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.network import TextCNN
+from textcond.model.outputs import MARGIN
 
-NONE = "none"
-"""The prediction of a model of several classes for a text of none of them."""
 MANY_UNKNOWN = 1 / 3
 """Share of a text's words; of the treebank's test sentences 0.3 % have so many unknown ones."""
 
@@ -43,11 +42,12 @@ class Prediction:
     @property
     def heads(self) -> dict[str, dict[str, float]]:
         """Logit and probability of every output."""
-        probabilities = self.logits.softmax(0) if self.model.softmax else self.logits.sigmoid()
+        outputs = self.model.outputs
+        probabilities = outputs.probabilities(self.logits)
         return {
             name: {"logit": float(logit), "probability": float(probability)}
             for name, logit, probability in zip(
-                self.model.outputs, self.logits, probabilities, strict=True
+                outputs.names, self.logits, probabilities, strict=True
             )
         }
 
@@ -55,11 +55,7 @@ class Prediction:
     def called(self) -> tuple[str, ...]:
         """The output with the greatest logit; of a model of several classes a text, every output
         whose probability is above a half."""
-        outputs = self.model.outputs
-        if not self.model.is_multi_label:
-            return (outputs[int(self.logits.argmax())],)
-        called = [name for name, logit in zip(outputs, self.logits, strict=True) if logit > 0]
-        return tuple(called) or (NONE,)
+        return self.model.outputs.decide(self.logits)
 
     @property
     def prediction(self) -> str:
@@ -88,19 +84,7 @@ class Prediction:
     def margin_logit(self) -> float:
         """The positive logit less the negative one; of another model the logit of the prediction
         less that of the next likely output."""
-        if self.model.is_polarity:
-            return float(self.logits[0] - self.logits[1])
-        first, second = self.logits.sort(descending=True).values[:2].tolist()
-        return float(first - second)
-
-    @property
-    def margin(self) -> str:
-        """The output with the greatest logit against the one with the next: a target. Where outputs
-        do not exclude each other, the first alone."""
-        if self.model.is_multi_label:
-            return self.model.outputs[int(self.logits.argmax())]
-        first, second = self.logits.argsort(descending=True, stable=True)[:2].tolist()
-        return f"{self.model.outputs[first]}:{self.model.outputs[second]}"
+        return float(self.model.outputs.margin(self.logits))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serializable dictionary."""
@@ -150,6 +134,14 @@ def predict(
         Prediction(model, text, words, values)
         for text, words, values in zip(written, encoded.tokens, logits, strict=True)
     )
+
+
+def targets_of(model: Model, rows: Sequence[list[int]], target: str) -> list[str]:
+    """The target of each text: for a margin that every text has of its own, what it means there."""
+    outputs = model.outputs
+    if target != MARGIN or MARGIN in outputs.names or outputs.are_polarity:
+        return [target] * len(rows)
+    return [outputs.target_for(logits) for logits in logits_of_ids(model.network, rows)]
 
 
 def logits_of_ids(

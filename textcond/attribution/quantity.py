@@ -19,12 +19,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.errors import QuantityError
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN, POLARITY, REST, Outputs
 
 Output = Literal["logit", "probability"]
-MARGIN = "margin"
-REST = "rest"
-"""In `date:rest`, all other classes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Quantity:
     weights: tuple[float, ...]
     """One for each output of the network, for instance (1, -1) for the margin."""
     softmax: bool
-    """Whether a probability is one of a softmax over the outputs or a sigmoid."""
+    """Whether a probability is one of a softmax over the outputs or a sigmoid of one."""
     poles: tuple[str, str] = ("higher", "lower")
     """What the score speaks for when it rises and when it falls: `("positive", "negative")` for
     the margin, `("date", "not date")` for a class."""
@@ -67,38 +65,32 @@ class Quantity:
 
 
 def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Quantity:
-    """The quantity that the two names mean for this model; `QuantityError` if they mean none."""
+    """The quantity that the two names mean for this model; `QuantityError` if they mean none.
+
+    The margin of a model without a positive and a negative output is between other outputs in each
+    text. Where one score is needed for all texts, `Outputs.default_target` stands in its place.
+    """
     if output not in get_args(Output):
         raise QuantityError(f"`output` is {output!r}; it can be logit or probability.")
     reading: Output = "logit" if output == "logit" else "probability"
-    names = model.outputs
-    sides = _sides(target, names)
-    if target == MARGIN and names == POLARITY_HEADS:
-        sides = POLARITY_HEADS
+    names = model.outputs.names
+    if target == MARGIN and MARGIN not in names:
+        target = model.outputs.default_target
+    sides = POLARITY if target == MARGIN and model.outputs.are_polarity else _sides(target, names)
     if sides is None:
-        margin = f"{MARGIN}, " if names == POLARITY_HEADS else ""
         rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
+        pair = f", or one against another, for instance {names[0]}:{names[-1]}"
         raise QuantityError(
-            f"`target` is {target!r}; this model has {margin}{', '.join(names)}, or one against "
-            f"another, for instance {names[0]}:{names[-1]}{rest}."
+            f"`target` is {target!r}; this model has {MARGIN}, {', '.join(names)}"
+            f"{pair if len(names) > 1 else ''}{rest}."
         )
     plus, minus = sides
     weights = [float(name == plus) - float(name == minus) for name in names]
     if minus == REST and REST not in names:
         others = -1.0 if reading == "probability" else -1.0 / (len(names) - 1)
         weights = [1.0 if name == plus else others for name in names]
-    return Quantity(target, reading, (*weights,), model.softmax, _poles(sides, names))
-
-
-def corpus_target(model: Model, target: str) -> str:
-    """The target of a whole corpus: it needs one score for all texts.
-
-    The margin of a classifier over classes is between other classes in each text. In its place
-    stands the first class against the rest, or alone where a text can be of several.
-    """
-    if target != MARGIN or model.is_polarity or MARGIN in model.outputs:
-        return target
-    return f"{model.outputs[0]}:{REST}" if model.softmax else model.outputs[0]
+    poles = _poles(sides, model.outputs)
+    return Quantity(target, reading, (*weights,), model.outputs.softmax, poles)
 
 
 def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:
@@ -107,14 +99,14 @@ def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:
         return target, ""
     places = [place for place, character in enumerate(target) if character == ":"]
     pairs = [(target[:place], target[place + 1 :]) for place in places]
-    known = {*names, REST}
+    known = {*names, REST} if len(names) > 1 else {*names}
     return next(((a, b) for a, b in pairs if a != b and a in names and b in known), None)
 
 
-def _poles(sides: tuple[str, str], names: Sequence[str]) -> tuple[str, str]:
+def _poles(sides: tuple[str, str], outputs: Outputs) -> tuple[str, str]:
     plus, minus = sides
-    if minus in names:
+    if minus in outputs.names:
         return plus, minus
-    if names == POLARITY_HEADS:
-        return plus, POLARITY_HEADS[1 - POLARITY_HEADS.index(plus)]
+    if outputs.are_polarity:
+        return plus, POLARITY[1 - POLARITY.index(plus)]
     return plus, f"not {plus}"

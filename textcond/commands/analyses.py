@@ -41,7 +41,7 @@ from textcond.errors import AnalysisError, ClusterError, PatternError
 if TYPE_CHECKING:
     from textcond.analysis.store.corpus import CorpusConductance
     from textcond.analysis.store.shards import Runner
-    from textcond.model.checkpoint import Model
+    from textcond.model.model import Model
 
 
 def analyze(
@@ -79,14 +79,14 @@ def analyze(
     """
     from textcond.analysis.store.corpus import CorpusConductance
     from textcond.analysis.store.shards import one_by_one
-    from textcond.attribution.quantity import corpus_target
+    from textcond.attribution.quantity import quantity_of
     from textcond.corpora.loading import open_corpus
     from textcond.model.checkpoint import load
     from textcond.report.terminal import figures_view
     from textcond.report.terminal_progress import analysis_progress
 
     loaded = load(model)
-    wanted = corpus_target(loaded, target)
+    wanted = quantity_of(loaded, target, output).target
     if wanted != target:
         console(stderr=True).print(
             f"The score is {wanted}: one score for all texts. `--target` takes another class, one "
@@ -94,7 +94,7 @@ def analyze(
             soft_wrap=True,
         )
     # Texts of other classes can be analyzed too.
-    reads = None if loaded.softmax else loaded
+    reads = None if loaded.outputs.softmax else loaded
     layout = layout_of(text_column, label_column, labels, strict=strict, model=reads)
     part = choose_part(data, split, "dev+test", layout=layout)
     dataset = open_corpus(data, part or "", data_dir=data_dir, layout=layout)

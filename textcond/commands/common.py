@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from textcond.analysis.store.corpus import CorpusConductance
     from textcond.corpora.file_rows import Layout
-    from textcond.model.checkpoint import Model
+    from textcond.model.model import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
 ModelOfAnalysis = Annotated[
@@ -157,8 +157,8 @@ def layout_of(
     if labels is not None:
         meanings = parse_meanings(labels)
     names: tuple[str, ...] = ()
-    if model is not None and not model.is_polarity:
-        names, separator = model.outputs, model.details.get("separator") or ""
+    if model is not None and not model.outputs.are_polarity:
+        names, separator = model.outputs.names, model.details.get("separator") or ""
     return Layout(text, label, meanings, names, separator, strict, tell)
 
 
@@ -209,6 +209,6 @@ def named_pairs(
     """The pairs to ask for, None for those that suit the model, and their name for the reader."""
     from textcond.corpora.negation_pairs import DEFAULT_PAIRS
 
-    if pairs is None and model.is_polarity:
+    if pairs is None and model.outputs.are_polarity:
         pairs = DEFAULT_PAIRS if data_dir is None else "sst-negation"
     return pairs, pairs or analysis.manifest.data

@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,63 +27,19 @@ from torch.overrides import TorchFunctionMode
 
 from textcond.disk import sync
 from textcond.errors import ModelError
-from textcond.model.content_hash import Fingerprint
+from textcond.model.content_hash import DIGITS, Fingerprint
+from textcond.model.model import Model, facts_of
 from textcond.model.network import Shape, TextCNN, has_finite_weights, has_zero_rows
+from textcond.model.outputs import Outputs
+from textcond.text.tokenizer import TREEBANK, Tokenizer
 from textcond.text.vocabulary import Vocabulary
 
-POLARITY_HEADS = ("positive", "negative")
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.txt"
 METRICS, CARD = "metrics.json", "README.md"
 _FORMAT = "textcond-1"
 _DETAILS = ("recipe", "data", "parts", "labels", "separator", "pretraining", "vectors")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _RETRAIN = "train or copy the model again"
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A trained network with the words and the outputs it was trained for."""
-
-    name: str
-    network: TextCNN
-    vocabulary: Vocabulary
-    outputs: tuple[str, ...] = POLARITY_HEADS
-    softmax: bool = False
-    """Whether the outputs compete (one class a text) or are asked one by one (heads)."""
-    fingerprint: Fingerprint | None = None
-    """Of a model that was loaded."""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """What config.json says of recipe, data and vectors."""
-
-    @property
-    def is_polarity(self) -> bool:
-        """Whether this is a sentiment model: one with a positive and a negative head."""
-        return self.outputs == POLARITY_HEADS
-
-    @property
-    def is_multi_label(self) -> bool:
-        """Whether a text can be of several of the outputs, or of none."""
-        return not self.softmax and not self.is_polarity
-
-    @property
-    def hash(self) -> str:
-        """First 16 hex digits of the sha256 of config.json, which holds those of the rest; others
-        if the weights were changed since, and none for a model that is not saved."""
-        return "" if self.fingerprint is None else self.fingerprint.hash_of(self.network)
-
-    def __post_init__(self) -> None:
-        shape = self.network.shape
-        if len(self.vocabulary) != shape.words:
-            raise ModelError(
-                f"The vocabulary has {len(self.vocabulary)} entries but the network embeds "
-                f"{shape.words}; they do not belong together: {_RETRAIN}."
-            )
-        if len(self.outputs) != shape.outputs:
-            raise ModelError(
-                f"The model names {len(self.outputs)} outputs but the network has "
-                f"{shape.outputs}; they do not belong together: {_RETRAIN}."
-            )
 
 
 SHELF = Path("models")
@@ -101,7 +57,8 @@ def load(name: str | Path, *, shelf: Path = SHELF) -> Model:
     config_bytes, config = _read_config(folder)
     try:
         shape = Shape(**{**config["shape"], "widths": tuple(config["shape"]["widths"])})
-        outputs, softmax = _outputs(config)
+        outputs = _outputs(config)
+        tokenizer = Tokenizer(**config["tokenizer"]) if "tokenizer" in config else TREEBANK
         expected = {file: str(config["sha256"][file]) for file in (WEIGHTS, VOCABULARY)}
         details = {key: config.get(key) for key in _DETAILS}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -111,45 +68,45 @@ def load(name: str | Path, *, shelf: Path = SHELF) -> Model:
     for file, sha256 in expected.items():
         _check_sum(folder / file, sha256)
     network = _read_network(folder / WEIGHTS, shape)
+    vocabulary = Vocabulary.load(folder / VOCABULARY)
+    facts = facts_of(outputs, tokenizer, vocabulary)
     return Model(
         name=folder.resolve().name,
         network=network,
-        vocabulary=Vocabulary.load(folder / VOCABULARY),
+        vocabulary=vocabulary,
         outputs=outputs,
-        softmax=softmax,
-        fingerprint=Fingerprint.of(_short_hash(config_bytes), network),
+        tokenizer=tokenizer,
+        fingerprint=Fingerprint.of(_short_hash(config_bytes), network, facts),
         metrics=_read_metrics(folder / METRICS),
         details=details,
     )
 
 
 def save(
+    model: Model,
     folder: Path,
     *,
-    network: TextCNN,
-    vocabulary: Vocabulary,
     details: Mapping[str, Any],
     metrics: Mapping[str, Any],
     card: str,
-    outputs: tuple[str, ...] = POLARITY_HEADS,
-    softmax: bool = False,
 ) -> Model:
-    """Write a model folder atomically, and load it."""
+    """Write a model's folder atomically, and load it."""
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    weights = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
     config = {
         "format": _FORMAT,
-        "shape": asdict(network.shape),
-        "outputs": outputs,
-        "softmax": softmax,
+        "shape": asdict(model.network.shape),
+        "outputs": model.outputs.names,
+        "softmax": model.outputs.softmax,
+        "tokenizer": asdict(model.tokenizer),
         **details,
     }
     try:
         # Not save_file, whose error on a full disk is no OSError.
         (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
-        vocabulary.save(temporary / VOCABULARY)
+        model.vocabulary.save(temporary / VOCABULARY)
         config["sha256"] = {file: _sha256(temporary / file) for file in (WEIGHTS, VOCABULARY)}
         (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         (temporary / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
@@ -240,17 +197,17 @@ def _find(name: str | Path, shelf: Path) -> Path:
     raise ModelError(f"There is no model {str(name)!r}; known are: {known}. Or give a folder.")
 
 
-def _outputs(config: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+def _outputs(config: Mapping[str, Any]) -> Outputs:
     names, softmax = config["outputs"], config["softmax"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("`outputs` must be a list of names")
     if len(set(names)) != len(names) or not isinstance(softmax, bool):
         raise ValueError("`outputs` must differ and `softmax` must be true or false")
-    return tuple(names), softmax
+    return Outputs(tuple(names), softmax)
 
 
 def _short_hash(config: bytes) -> str:
-    return hashlib.sha256(config).hexdigest()[:16]
+    return hashlib.sha256(config).hexdigest()[:DIGITS]
 
 
 def _read_config(folder: Path) -> tuple[bytes, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The hash of a model as it was saved, as long as its weights are those that were saved.
+"""The hash that names a model's content, as long as the model is what it was saved as.
 
 A model whose weights are changed in memory is another one: what was computed with the one should
 not pass for the other's. To look at every weight each time the hash is asked for would take longer
@@ -17,29 +17,42 @@ from torch import Tensor
 
 from textcond.model.network import TextCNN
 
+DIGITS = 16
 Glance = tuple[tuple[int, int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A hash and the weights that it is of."""
+    """A hash and the content that it is of."""
 
     hash: str
     glance: Glance
     checksum: int
+    facts: str
+    """A digest of all but the weights."""
 
     @classmethod
-    def of(cls, hash: str, network: TextCNN) -> Fingerprint:
-        return cls(hash, _glance(network), _checksum(network))
+    def of(cls, hash: str, network: TextCNN, facts: str) -> Fingerprint:
+        return cls(hash, _glance(network), _checksum(network), facts)
 
-    def hash_of(self, network: TextCNN) -> str:
-        """The hash, or another one if the network's weights are not those that it is of."""
-        if _glance(network) == self.glance or _checksum(network) == self.checksum:
+    @classmethod
+    def of_content(cls, network: TextCNN, facts: str) -> Fingerprint:
+        """That of a model which is not saved: its hash is made of the content."""
+        return cls.of(_digest(facts, network), network, facts)
+
+    def hash_of(self, network: TextCNN, facts: str) -> str:
+        """The hash, or another one if the content is not what it is of."""
+        is_same = _glance(network) == self.glance or _checksum(network) == self.checksum
+        if is_same and facts == self.facts:
             return self.hash
-        digest = hashlib.sha256(self.hash.encode())
-        for weight in _weights(network):
-            digest.update(weight.numpy().tobytes())
-        return digest.hexdigest()[: len(self.hash)]
+        return _digest(self.hash + facts, network)
+
+
+def _digest(start: str, network: TextCNN) -> str:
+    digest = hashlib.sha256(start.encode())
+    for weight in _weights(network):
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()[:DIGITS]
 
 
 def _glance(network: TextCNN) -> Glance:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 _LIMITS = """\
 - English only, and best on text like the training text.
@@ -32,7 +32,7 @@ def model_card(
     pretraining = details["pretraining"] and (
         f"Pretrained on `{details['pretraining']}`: {sizes['pretraining']:,} texts."
     )
-    shape, is_polarity = model.network.shape, model.is_polarity
+    shape, is_polarity = model.network.shape, model.outputs.are_polarity
     parts = [
         f"# {model.name}",
         f"A convolutional {_kind(model)}: {shape.dimensions} dimensions, {shape.filters_per_width} "
@@ -64,10 +64,10 @@ def model_card(
 
 
 def _kind(model: Model) -> str:
-    if model.softmax:
-        return f"classifier with a softmax over {', '.join(model.outputs)}"
-    if model.is_multi_label:
-        return f"classifier that gives a text any of the labels {', '.join(model.outputs)}"
+    if model.outputs.softmax:
+        return f"classifier with a softmax over {', '.join(model.outputs.names)}"
+    if model.outputs.is_multi_label:
+        return f"classifier that gives a text any of the labels {', '.join(model.outputs.names)}"
     return "sentiment classifier with a positive and a negative head"
 
 

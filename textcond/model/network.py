@@ -84,8 +84,8 @@ class TextCNN(nn.Module):
 
     @property
     def filter_bias(self) -> Float[Tensor, " filters"]:
-        biases = [cast(nn.Conv1d, convolution).bias for convolution in self.convolutions]
-        return torch.cat([cast(Tensor, bias) for bias in biases])
+        """0 for a convolution without a bias."""
+        return torch.cat([bias_of(cast(nn.Conv1d, layer)) for layer in self.convolutions])
 
     def pool(
         self,
@@ -130,6 +130,11 @@ class FromEmbedding(nn.Module):
         if lengths is None:
             lengths = torch.full((len(embedded),), embedded.shape[1])
         return self.network.classify(self.network.pool(embedded, lengths))
+
+
+def bias_of(layer: nn.Linear | nn.Conv1d) -> Float[Tensor, " outputs"]:
+    """The bias of a layer, or zeros where it has none."""
+    return layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias
 
 
 def has_zero_rows(network: TextCNN) -> bool:

@@ -18,9 +18,9 @@ from matplotlib.patches import Patch
 from textcond.analysis.negation.causal_check import CausalCheck
 from textcond.analysis.polarity.division import Division
 from textcond.analysis.rules.evaluation import RuleCheck
-from textcond.attribution.quantity import MARGIN
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
+from textcond.model.outputs import MARGIN
 
 BLUE, RED, GREEN, INK = "#2b5fb3", "#c23b3b", "#b9dfb5", "#1c2329"
 _POLARITY_COLOURS = {"positive": BLUE, "negative": RED, "dead": "#555555"}

@@ -19,9 +19,9 @@ from textcond.analysis.rules.evaluation import RuleCheck, check_rules
 from textcond.analysis.rules.extraction import extract_rules
 from textcond.analysis.rules.rule_set import RuleSet
 from textcond.analysis.store.corpus import CorpusConductance
-from textcond.attribution.quantity import MARGIN
 from textcond.corpora.gold_labels import Gold
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN
 from textcond.report.explained_figures import MEANINGS, lines
 from textcond.report.figures import causes_figure, curve_figure, division_figure, svg_of
 from textcond.report.terminal_analyses import (

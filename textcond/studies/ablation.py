@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from textcond.attribution.conductance import Trace, trace_rows
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.quantity import quantity_of
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.studies.claims import MEASURES, Finding, Outcome, Picture, Table, named, verdict_of
 from textcond.studies.data_sources import Sources
 from textcond.studies.plots import panels
@@ -128,7 +128,7 @@ def _signs(model: Model, texts: list[list[str]]) -> dict[str, float]:
     The strength of a filter, its kernel times the embeddings in its window, is how far the words
     move it; conductance has that factor and influence does not.
     """
-    rows = [model.vocabulary.encode(text) for text in texts]
+    rows = model.encode_all(texts)
     traces = [
         trace
         for _, trace in trace_rows(
@@ -161,7 +161,7 @@ def _along_the_path(
     network = model.network
     influences, conductances = [], []
     for tokens in texts:
-        embedded = network.embedding(torch.tensor([model.vocabulary.encode(tokens)])).detach()
+        embedded = network.embedding(torch.tensor([model.encode(tokens)])).detach()
         edges = torch.linspace(0, 1, _STEPS + 1)[:, None, None] * embedded
         middles = (edges[1:] + edges[:-1]) / 2
         with torch.no_grad():
@@ -169,7 +169,7 @@ def _along_the_path(
             neurons = sign * network.pool(middles, torch.full((len(middles),), len(tokens)))
         neurons.requires_grad_()
         logits = network.classify(sign * neurons)
-        (slopes,) = torch.autograd.grad((logits[:, 0] - logits[:, 1]).sum(), neurons)
+        (slopes,) = torch.autograd.grad(model.outputs.margin(logits).sum(), neurons)
         influences.append(slopes.mean(dim=0).numpy())
         conductances.append((slopes * outputs.diff(dim=0)).sum(dim=0).numpy())
     return np.stack(influences).astype(float), np.stack(conductances).astype(float)

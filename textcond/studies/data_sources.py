@@ -16,7 +16,7 @@ from textcond.corpora.columns import NO_LABEL
 from textcond.corpora.loading import load_corpus
 from textcond.errors import CorpusError
 from textcond.model import checkpoint
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 LEAST = 5
 _Item = TypeVar("_Item")

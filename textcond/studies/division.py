@@ -12,7 +12,7 @@ from datasets import concatenate_datasets
 
 from textcond.analysis.polarity.division import Division, divide
 from textcond.analysis.store.corpus import CorpusConductance
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.report.figures import division_figure
 from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.data_sources import Sources

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import CLASS
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.studies.claims import Finding, Outcome, Picture, Table, named, verdict_of
 from textcond.studies.data_sources import Sources, check_classes, outputs_of
 from textcond.studies.methods.class_experts import (
@@ -83,14 +83,14 @@ def _measure(
     parts: Mapping[str, tuple[Sequence[Sequence[str]], Int[np.ndarray, " texts"]]],
 ) -> Found:
     for split, (_, classes) in parts.items():
-        check_classes(classes, model.outputs, split)
+        check_classes(classes, model.outputs.names, split)
     head = Head.of(model.network, torch.float64)
     pooled = {
-        split: measure_filters(model, texts, "activation", target=model.outputs[0])
+        split: measure_filters(model, texts, "activation", target=model.outputs.names[0])
         for split, (texts, _) in parts.items()
     }
     found: Found = {}
-    names = list(enumerate(model.outputs))
+    names = list(enumerate(model.outputs.names))
     for output, name in sources.tell("looking for experts", names, len(names)):
         dev, test = (
             Detection(head, pooled[split], parts[split][1] == output, output)

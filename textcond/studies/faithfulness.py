@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from textcond.attribution.conductance import conductances
 from textcond.attribution.measures import integrated_gradients
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.data_sources import Sources, outputs_of
 from textcond.studies.methods.word_faithfulness import (
@@ -32,8 +32,8 @@ def run(sources: Sources) -> Outcome:
     model, rows = sources.model, sources.polar()
     drawn = np.sort(sources.generator.choice(len(rows), min(SENTENCES, len(rows)), replace=False))
     texts = [list(rows[int(row)]["tokens"]) for row in drawn]
-    ids = [model.vocabulary.encode(text) for text in texts]
-    positive = polarity_probability(model.network, ids, np.zeros(len(ids), np.int64)) > 0.5
+    ids = model.encode_all(texts)
+    positive = polarity_probability(model, ids, np.zeros(len(ids), np.int64)) > 0.5
     outputs = np.where(positive, 0, 1)
     signs = 1.0 - 2.0 * outputs
     generator = sources.generator
@@ -50,7 +50,7 @@ def run(sources: Sources) -> Outcome:
         "random": lambda: [generator.random(len(row)) for row in ids],
     }
     found = {
-        name: measure_faithfulness(model.network, ids, method(), outputs)
+        name: measure_faithfulness(model, ids, method(), outputs)
         for name, method in sources.tell("erasing", methods.items(), len(methods))
     }
     right = float((outputs_of(rows)[drawn] == outputs).mean())
@@ -130,7 +130,7 @@ def _gradient_times_input(model: Model, rows: Sequence[list[int]]) -> Importance
         embedded = model.network.embedding(torch.tensor([row])).detach().requires_grad_()
         pooled = model.network.pool(embedded, torch.tensor([len(row)]))
         logits = model.network.classify(pooled)[0]
-        (gradient,) = torch.autograd.grad(logits[0] - logits[1], embedded)
+        (gradient,) = torch.autograd.grad(model.outputs.margin(logits), embedded)
         found.append((gradient * embedded).sum(dim=2)[0].detach().numpy())
     return found
 
@@ -139,10 +139,10 @@ def _occlusion(
     model: Model, rows: Sequence[list[int]], outputs: Int[np.ndarray, " texts"]
 ) -> Importances:
     """How far the probability falls without each word."""
-    whole = polarity_probability(model.network, rows, outputs)
+    whole = polarity_probability(model, rows, outputs)
     shorter = [row[:place] + row[place + 1 :] for row in rows for place in range(len(row))]
     lengths = np.array([len(row) for row in rows])
-    left = polarity_probability(model.network, shorter, np.repeat(outputs, lengths))
+    left = polarity_probability(model, shorter, np.repeat(outputs, lengths))
     return np.split(np.repeat(whole, lengths) - left, lengths.cumsum()[:-1])
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import CLASS
 from textcond.corpora.questions import ANSWER_TYPES
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.training.building import build_model
 from textcond.model.training.loop import Progress
 from textcond.model.training.recipe import Recipe

@@ -18,12 +18,11 @@ from textcond.attribution.conductance import conductances
 from textcond.attribution.measures import measure_filters
 from textcond.attribution.prediction import logits_of_ids
 from textcond.attribution.quantity import quantity_of
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.studies.claims import Finding, Outcome, Picture, Table, verdict_of
 from textcond.studies.data_sources import Sources, check_classes
 from textcond.studies.methods.filter_selection import class_means
 from textcond.studies.plots import Curve, draw_curves, panels
-from textcond.text.vocabulary import UNKNOWN_ID
 
 TITLE = "The score as filters, or words, are removed, those that count most first"
 SOURCE = "L18 §III-A, figure 2"
@@ -42,9 +41,9 @@ class _Part:
     @classmethod
     def of(cls, sources: Sources, split: str) -> _Part:
         texts, model = list(sources.polar(split)["tokens"]), sources.model
-        logits = logits_of_ids(model.network, [model.vocabulary.encode(text) for text in texts])
-        part = cls(texts, torch.where(logits[:, 0] > logits[:, 1], 1.0, -1.0).double())
-        check_classes(part.classes, model.outputs, split)
+        logits = logits_of_ids(model.network, model.encode_all(texts))
+        part = cls(texts, torch.where(model.outputs.margin(logits) > 0, 1.0, -1.0).double())
+        check_classes(part.classes, model.outputs.names, split)
         return part
 
     @property
@@ -55,7 +54,7 @@ class _Part:
 
     def normalized(self, model: Model, scores: Float[Tensor, " shares"]) -> list[float]:
         """1 for the mean score of whole texts, 0 for that of no words."""
-        nothing = quantity_of(model).score(logits_of_ids(model.network, [[UNKNOWN_ID]]))
+        nothing = quantity_of(model).score(logits_of_ids(model.network, [model.encode(())]))
         zero = float(nothing) * float(self.sides.mean())
         values: list[float] = ((scores - zero) / (scores[0] - zero)).tolist()
         return values
@@ -152,7 +151,8 @@ def _of_filters(sources: Sources, test: _Part, dev: _Part) -> dict[str, list[flo
 
 def _of_words(sources: Sources, test: _Part, dev: _Part) -> dict[str, list[float]]:
     model = sources.model
-    rows = [model.vocabulary.encode(text) for text in test.texts]
+    rows = model.encode_all(test.texts)
+    (unknown,) = model.encode(())
     sides = test.sides.tolist()
     means = _word_means(model, dev)
     generator = sources.generator
@@ -173,23 +173,29 @@ def _of_words(sources: Sources, test: _Part, dev: _Part) -> dict[str, list[float
         ranked = [np.argsort(-one, kind="stable") for one in values]
         scores = []
         for share in SHARES:
-            left = [_without(row, order, share) for row, order in zip(rows, ranked, strict=True)]
+            left = [
+                _without(row, order, share, unknown)
+                for row, order in zip(rows, ranked, strict=True)
+            ]
             score = quantity.score(logits_of_ids(model.network, left))
             scores.append(float((score * test.sides).mean()))
         curves[name] = test.normalized(model, torch.tensor(scores))
     return curves
 
 
-def _without(row: list[int], order: Int[np.ndarray, " tokens"], share: float) -> list[int]:
+def _without(
+    row: list[int], order: Int[np.ndarray, " tokens"], share: float, unknown: int
+) -> list[int]:
+    """The row with the share of its words that comes first in the order read as unknown ones."""
     gone = set(order[: round(share * len(row))].tolist())
-    return [UNKNOWN_ID if place in gone else id for place, id in enumerate(row)]
+    return [unknown if place in gone else id for place, id in enumerate(row)]
 
 
 def _word_means(model: Model, part: _Part) -> Mapping[bool, dict[int, float]]:
     """For either predicted side, the mean conductance of each word towards it."""
     sums: dict[bool, dict[int, list[float]]] = {True: defaultdict(list), False: defaultdict(list)}
     for one, side in zip(conductances(model, part.texts), part.sides.tolist(), strict=True):
-        for id, value in zip(model.vocabulary.encode(one.tokens), one.by_token, strict=True):
+        for id, value in zip(model.encode(one.tokens), one.by_token, strict=True):
             sums[side > 0][id].append(float(value) * side)
     return {
         side: {id: float(np.mean(values)) for id, values in words.items()}

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
 
-from textcond.errors import TextError
+from textcond.errors import ModelError, TextError
 from textcond.text.normalization import check_characters, plain, read
 
 if TYPE_CHECKING:
-    from spacy.tokenizer import Tokenizer
+    from spacy.tokenizer import Tokenizer as SpacyTokenizer
 
 MAX_TOKENS = 20_000
 """The longest text that is taken, in tokens: some 40 pages."""
 
+_STANDARD = ("treebank", 1)
 _CLITICS = ("n't", "'s", "'ve", "'re", "'m", "'ll", "'d")
 _WHOLE = re.compile(
     rf"{'|'.join(_CLITICS)}|'|'\d\ds?|\*+|[?!]{{2,}}|'n'?|'til|(?:[a-z]\.){{2,}}", re.IGNORECASE
@@ -34,6 +36,34 @@ _IN_ANY_CASE = re.compile(r"[a-z]*'[a-z]*|(?:[a-z]+\.)+", re.IGNORECASE)
 _ALSO_WORDS = {"Ark.", "Id.", "Ill.", "La.", "Mar.", "Mass.", "Miss.", "Mo.", "Ore.", "Pa."}
 _ALSO_WORDS |= {"Rep.", "Rev.", "Wash."}
 """Abbreviations that, in capitals or small letters, are the last words of sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizer:
+    """How the texts of a model are cut into tokens, by its kind and its version."""
+
+    kind: str = _STANDARD[0]
+    version: int = _STANDARD[1]
+    """Another one whenever a text gets other tokens than before."""
+
+    def __post_init__(self) -> None:
+        if (self.kind, self.version) != _STANDARD:
+            raise ModelError(
+                f"The tokenizer {self.kind!r}, version {self.version}, is not one that this "
+                "textcond has; install the textcond that the model was trained with."
+            )
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of one text; raises what `tokenize` does."""
+        return tokenize(text)
+
+    def tokenize_all(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """The tokens of each text of a corpus, as `tokenize_all` gives them."""
+        return tokenize_all(texts)
+
+
+TREEBANK = Tokenizer()
+"""The one that there is: that of this module."""
 
 
 def tokenize(text: str) -> list[str]:
@@ -71,7 +101,7 @@ def check_length(count: int) -> None:
 
 
 @cache
-def plain_tokenizer() -> Tokenizer:
+def plain_tokenizer() -> SpacyTokenizer:
     """spaCy's tokenizer of texts that are read already (`characters.read`)."""
     from spacy.lang.en import English
     from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
@@ -90,7 +120,7 @@ def plain_tokenizer() -> Tokenizer:
         r'(?<=[a-z"])\.(?=[A-Z])',
         r"[()\[\]{}]",
     ]
-    tokenizer = cast("Tokenizer", English().tokenizer)
+    tokenizer = cast("SpacyTokenizer", English().tokenizer)
     tokenizer.prefix_search = compile_prefix_regex(prefixes).search
     tokenizer.suffix_search = compile_suffix_regex(suffixes).search
     tokenizer.infix_finditer = compile_infix_regex(infixes).finditer

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
@@ -41,6 +43,11 @@ class Vocabulary:
     def words(self) -> list[str]:
         """The words from id 2 on."""
         return list(self._vocab.itos[2:])
+
+    @cached_property
+    def digest(self) -> str:
+        """A sha256 of the words in the order of their ids."""
+        return sha256("\n".join(self.words).encode(errors="surrogatepass")).hexdigest()
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """The id of each token; case does not matter."""

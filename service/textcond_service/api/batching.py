@@ -17,7 +17,7 @@ from anyio.to_thread import run_sync
 
 from textcond.attribution.explanation import explain_all
 from textcond.errors import TextError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond_service.api.json_answers import dump
 
 MOST_TEXTS = 32

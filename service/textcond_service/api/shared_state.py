@@ -20,7 +20,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import URL
 
 from textcond.model import checkpoint
-from textcond.model.checkpoint import CONFIG, Model
+from textcond.model.checkpoint import CONFIG
+from textcond.model.model import Model
 from textcond_service.api.batching import Batches
 from textcond_service.api.problems import not_found
 from textcond_service.api.security import Guard

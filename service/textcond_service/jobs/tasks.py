@@ -20,14 +20,13 @@ from textcond.analysis.rules.extraction import extract_rules
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.analysis.store.resume import Progress as AnalysisProgress
 from textcond.attribution.explanation import query_filters
-from textcond.attribution.quantity import corpus_target
 from textcond.corpora.file_rows import DEFAULT, Layout
 from textcond.corpora.loading import is_file, open_corpus
 from textcond.corpora.negation_pairs import DEFAULT_PAIRS
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError, CorpusError, TextcondError, TrainingError
 from textcond.model import checkpoint
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.model.training.building import build_model
 from textcond.model.training.loop import Progress as TrainingProgress
 from textcond.model.training.recipe import STANDARD, Recipe, Sizes
@@ -123,7 +122,7 @@ class Work:
             open_corpus(data, split, data_dir=data_dir, layout=self._layout(request["corpus"])),
             folder,
             data=f"{request['corpus']} {split}".strip(),
-            target=corpus_target(model, request["target"]),
+            target=request["target"],
             output=request["output"],
             watch=partial(_tell_analysis, tell),
         )
@@ -212,7 +211,7 @@ class Work:
         self, request: dict[str, Any], model: Model, analysis: CorpusConductance
     ) -> tuple[str, Dataset, Dataset]:
         """The name of the pairs, those to find filters with, and those to check them on."""
-        named = request["pairs"] or (DEFAULT_PAIRS if model.is_polarity else None)
+        named = request["pairs"] or (DEFAULT_PAIRS if model.outputs.are_polarity else None)
         file, layout = None, DEFAULT
         if named is not None:
             file, layout = self._data(named, pairs=True)[0], self._layout(named)

@@ -22,7 +22,7 @@ from textcond.analysis.negation.discovery import (
 from textcond.analysis.polarity.sides import sides_of
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.negated_phrases import load_minimal_pairs
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,15 @@ import torch
 from datasets import Dataset
 
 from tests.conftest import random_model
-from textcond.analysis.negation.discovery import contrast, encode_rows
+from textcond.analysis.negation.discovery import contrast
 from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.negated_phrases import Pair, load_minimal_pairs, pair_dataset
 from textcond.corpora.negation_pairs import cut_pairs
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.model import Model
+from textcond.model.outputs import POLARITY
 
 Draw = Callable[[np.random.Generator], tuple[list[str], list[str]]]
 PAIRS = 80
@@ -60,7 +61,7 @@ def null_pairs(generator: np.random.Generator, draw: Draw, labelled: float) -> D
 def even_model(seed: int, pairs: Dataset) -> Model:
     """A random one that takes as many of the texts for positive as for negative."""
     model = random_model(seed)
-    rows = encode_rows(model, [*pairs["tokens"], *pairs["unnegated_tokens"]])
+    rows = model.encode_all([*pairs["tokens"], *pairs["unnegated_tokens"]])
     margins = conductance_of_ids(model.network, rows, quantity_of(model)).scores
     model = random_model(seed)
     with torch.no_grad():
@@ -87,7 +88,7 @@ CASES = [
 def test_one_in_twenty_is_significant_where_nothing_is(
     draw: Draw, labelled: float, target: str, output: str, models: int
 ) -> None:
-    for negated in POLARITY_HEADS:
+    for negated in POLARITY:
         shares, discoveries = [], 0
         for seed in range(models):
             pairs = null_pairs(np.random.default_rng(seed), draw, labelled)
@@ -126,7 +127,7 @@ def test_exchanged_pairs_find_no_filter_of_the_shipped_model(sst: Model, corpus:
     else:
         pairs = cut_pairs(load_corpus(corpus, "train")["tokens"])
     for seed in range(3):
-        for negated in POLARITY_HEADS:
+        for negated in POLARITY:
             found = contrast(sst, exchanged(pairs, seed), negated, resamples=999)
             assert min(row.evidence["adjusted_p"] for row in found.filters) > 0.05
             assert found.found == ()
@@ -137,7 +138,7 @@ def test_the_p_value_is_that_of_a_choice_made_anew_at_each_exchange() -> None:
     generator = np.random.default_rng(5)
     pairs = null_pairs(generator, with_and_without, labelled=0.3).select(range(10))
     model = even_model(5, pairs)
-    rows = [encode_rows(model, pairs[name]) for name in ("tokens", "unnegated_tokens")]
+    rows = [model.encode_all(pairs[name]) for name in ("tokens", "unnegated_tokens")]
     values = [conductance_of_ids(model.network, row, quantity_of(model)) for row in rows]
     falls = (values[1].values - values[0].values).numpy()  # (pairs, filters)
     positive = [(side.scores > 0).numpy() for side in values]
@@ -165,7 +166,7 @@ def bare_pairs() -> Dataset:
 
 def test_pairs_without_labels_find_the_filters_of_those_with(sst: Model) -> None:
     pairs, bare = load_minimal_pairs(), bare_pairs()
-    for negated in POLARITY_HEADS:
+    for negated in POLARITY:
         with_labels = contrast(sst, pairs, negated, resamples=999).found
         without = contrast(sst, bare, negated, resamples=999)
         assert len({*with_labels} & {*without.found}) >= 0.75 * len({*with_labels, *without.found})

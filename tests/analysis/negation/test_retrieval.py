@@ -14,7 +14,7 @@ from tests.conftest import SENTENCES
 from textcond.analysis.negation.retrieval import retrieve
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 VALUES = np.array([[0.5, -2.0, 0.0], [1.0, 0.25, 0.0], [-1.0, 0.75, 0.0], [0.0, -0.5, 0.0]])
 

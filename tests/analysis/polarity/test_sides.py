@@ -13,7 +13,7 @@ from tests.conftest import random_model
 from textcond.analysis.polarity.sides import gold_of_analysis, sides_of, sides_of_analysis
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.quantity import quantity_of
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, -1.0], [0.0, -1.0, 3.0], [-1.0, -1.0, -2.0]])
 

@@ -24,7 +24,7 @@ from textcond.analysis.rules.rule_set import Rule, RuleSet
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.corpora.loading import load_corpus
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond.text.spacy_pipeline import treebank_pipeline
 from textcond.text.tokenizer import tokenize
 

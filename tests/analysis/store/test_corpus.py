@@ -22,8 +22,8 @@ from textcond.analysis.store.resume import Progress
 from textcond.attribution.conductance import conductance, filter_conductance
 from textcond.corpora.user_files import stream_file
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
 from textcond.model.content_hash import Fingerprint
+from textcond.model.model import Model
 
 
 def texts_of(count: int, *, seed: int = 0) -> list[str]:

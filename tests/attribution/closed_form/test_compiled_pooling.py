@@ -12,7 +12,7 @@ from hypothesis import given
 from tests.attribution.cases import MODELS, TEXTS
 from textcond.attribution.closed_form import compiled_pooling
 from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 @given(MODELS, TEXTS)

@@ -13,14 +13,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.analysis.negation.discovery import NegationFilters, encode_rows, of_side
+from textcond.analysis.negation.discovery import NegationFilters, of_side
 from textcond.analysis.polarity.sides import Sides, sides_of
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.conductance import trace_rows
 from textcond.attribution.quantity import Quantity
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class _Pooled:
 
     @classmethod
     def of(cls, model: Model, texts: Sequence[Sequence[str]], quantity: Quantity) -> _Pooled:
-        rows = encode_rows(model, texts)
+        rows = model.encode_all(texts)
         head = Head.of(model.network, torch.float64)
         batches = trace_rows(model.network, rows, quantity, dtype=torch.float64, batch_size=256)
         none = torch.zeros(0, model.network.shape.filters, dtype=torch.float64)

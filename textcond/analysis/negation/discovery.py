@@ -24,12 +24,12 @@ from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.input_checks import check_ready
 from textcond.attribution.prediction import logits_of_ids
-from textcond.attribution.quantity import MARGIN, Quantity, quantity_of
+from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.attribution.ranking import first_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
-from textcond.text.vocabulary import UNKNOWN_ID
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN
 
 SIGNIFICANT = 0.05
 """Of the corrected p-value."""
@@ -232,13 +232,8 @@ def unnegated(
     """The conductance of every filter for the words without the negator."""
     if not len(pairs):
         return np.zeros((0, model.network.shape.filters))
-    rows = encode_rows(model, pairs["unnegated_tokens"])
+    rows = model.encode_all(pairs["unnegated_tokens"])
     return conductance_of_ids(model.network, rows, quantity).values.numpy()
-
-
-def encode_rows(model: Model, texts: Sequence[Sequence[str]]) -> list[list[int]]:
-    """Ids of each text; one without a token is the baseline, like one of unknown words."""
-    return [model.vocabulary.encode(tokens) or [UNKNOWN_ID] for tokens in texts]
 
 
 def _chosen(
@@ -276,14 +271,14 @@ def _has_side(
     """Which texts the model itself takes for this side."""
     if not len(texts):
         return np.zeros(0, bool)
-    return sides.calls(logits_of_ids(model.network, encode_rows(model, texts)).numpy(), side)
+    return sides.calls(logits_of_ids(model.network, model.encode_all(texts)).numpy(), side)
 
 
 def _given(
     model: Model, pairs: Dataset, quantity: Quantity
 ) -> tuple[Float[np.ndarray, "pairs filters"], Float[np.ndarray, "pairs filters"]]:
     """What the negator's words and what the other words give each filter."""
-    rows = encode_rows(model, pairs["tokens"])
+    rows = model.encode_all(pairs["tokens"])
     masks = [
         _negator_words(negated, alone)
         for negated, alone in zip(pairs["tokens"], pairs["unnegated_tokens"], strict=True)

@@ -19,7 +19,7 @@ from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.explanation import query_filters
 from textcond.corpora.file_rows import DEFAULT, Layout
 from textcond.corpora.negation_pairs import DEFAULT_PAIRS, find_pairs, halve, load_pairs
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def pairs_of(
     model they are cut out of the sentences of the analysis, which may hold no negator. Raises what
     `load_pairs` does.
     """
-    if pairs is None and not model.is_polarity:
+    if pairs is None and not model.outputs.are_polarity:
         tokens = (one.tokens for block in analysis.sentence_blocks() for one in block)
         return halve(find_pairs(tokens), seed=seed)
     return load_pairs(pairs or DEFAULT_PAIRS, data_dir=data_dir, seed=seed, layout=layout)

@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Int
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.corpora.gold_labels import Gold, GoldSentences, gold_of_sentences, gold_of_trees
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.model import Model
+from textcond.model.outputs import POLARITY, Outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,12 @@ class Sides:
     """Such as `("positive", "negative")`, `("date", "string")` or `("date", "not date")`."""
     sense: int
     """+1 if the score rises towards the first side, -1 if it falls: that of the negative head."""
-    outputs: tuple[str, ...]
+    outputs: Outputs
     """Of the model."""
-    softmax: bool
 
     @property
     def are_polarity(self) -> bool:
-        return self.outputs == POLARITY_HEADS
+        return self.outputs.are_polarity
 
     def pushed_to(self, direction: int) -> str:
         """The side that conductance of this sign pushes the score to."""
@@ -43,13 +43,14 @@ class Sides:
     ) -> Bool[np.ndarray, " texts"]:
         """Whether the network calls each text this side, one of `names`."""
         first, second = self.names
-        plus = logits[:, self.outputs.index(first)]
+        outputs = self.outputs.names
+        plus = logits[:, outputs.index(first)]
         found: Bool[np.ndarray, " texts"]
-        if second in self.outputs:
-            minus = logits[:, self.outputs.index(second)]
+        if second in outputs:
+            minus = logits[:, outputs.index(second)]
             found = plus > minus if side == first else minus > plus
             return found
-        found = plus >= logits.max(axis=1) if self.softmax else plus > 0
+        found = plus >= logits.max(axis=1) if self.outputs.softmax else plus > 0
         return found if side == first else ~found
 
     def calls_first(self, logits: Float[np.ndarray, "texts outputs"]) -> Bool[np.ndarray, " texts"]:
@@ -67,11 +68,12 @@ class Sides:
         first, second = self.names
         classes = analysis.classes()
         # Where a text can have several classes, one without any is of none of them.
-        is_none_known = not self.softmax and any(classes)
-        known = np.array([is_none_known or bool({*n} & {*self.outputs}) for n in classes], np.bool_)
+        is_none_known = not self.outputs.softmax and any(classes)
+        ours = {*self.outputs.names}
+        known = np.array([is_none_known or bool(ours & {*names}) for names in classes], np.bool_)
         plus = np.array([first in names for names in classes], np.int64)
         minus = 1 - plus
-        if second in self.outputs:
+        if second in ours:
             minus = np.array([second in names for names in classes], np.int64)
         return np.where(known, plus - minus, 0), known
 
@@ -79,9 +81,9 @@ class Sides:
 def sides_of(model: Model, quantity: Quantity) -> Sides:
     """The sides of a score of a model."""
     names, sense = quantity.poles, 1
-    if model.is_polarity:
-        names, sense = POLARITY_HEADS, 1 if names == POLARITY_HEADS else -1
-    return Sides(names, sense, model.outputs, model.softmax)
+    if model.outputs.are_polarity:
+        names, sense = POLARITY, 1 if names == POLARITY else -1
+    return Sides(names, sense, model.outputs)
 
 
 def sides_of_analysis(model: Model, analysis: CorpusConductance) -> Sides:

@@ -16,7 +16,7 @@ from textcond.analysis.rules.patterns import Index, Match
 from textcond.analysis.rules.rule_set import RuleSet
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.corpora.gold_labels import Gold
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 _STEPS = (1, 2, 5)
 

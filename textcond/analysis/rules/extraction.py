@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
 
-from textcond.analysis.negation.discovery import encode_rows
 from textcond.analysis.polarity.sides import Sides, sides_of, sides_of_analysis
 from textcond.analysis.rules.candidates import candidates, find_negators
 from textcond.analysis.rules.evaluation import measure_rules, precision_of
@@ -22,7 +21,7 @@ from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.gold_labels import Gold
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 EXAMPLES = 3
 NEAREST = 10
@@ -137,7 +136,7 @@ def _scores_alone(model: Model, analysis: CorpusConductance, found: NGrams) -> d
     words = sorted({word for ngram in found.ngrams for _, word in ngram.skeleton})
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
     result = conductance_of_ids(
-        model.network, encode_rows(model, [[word] for word in words]), quantity
+        model.network, model.encode_all([[word] for word in words]), quantity
     )
     moved = sides_of(model, quantity).sense * (result.scores - result.baseline_score)
     return dict(zip(words, moved.tolist(), strict=True))

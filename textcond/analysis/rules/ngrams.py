@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from textcond.analysis.negation.discovery import encode_rows
 from textcond.analysis.polarity.sides import sides_of_analysis
 from textcond.analysis.rules.patterns import Match
 from textcond.analysis.store.corpus import CorpusConductance, Sentence
 from textcond.attribution.conductance import trace_rows
 from textcond.attribution.quantity import quantity_of
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 
 CARRIED = 0.8
 """The kept words of an n-gram carry this share of what pushes its way."""
@@ -183,7 +182,7 @@ def token_values(
     """
     analysis.check_model(model)
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
-    rows = encode_rows(model, [sentence.tokens for sentence in sentences])
+    rows = model.encode_all([sentence.tokens for sentence in sentences])
     batches = trace_rows(model.network, rows, quantity, dtype=torch.float32, batch_size=128)
     done = 0
     for batch, trace in batches:

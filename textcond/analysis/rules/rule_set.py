@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from textcond.analysis.rules.patterns import Index, Match, Pattern
-from textcond.model.checkpoint import POLARITY_HEADS
+from textcond.model.outputs import POLARITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class RuleSet:
         return "".join(f"{line}\n" for line in lines)
 
 
-_LABELS = {name: name.upper() for name in POLARITY_HEADS}
+_LABELS = {name: name.upper() for name in POLARITY}
 
 
 def claim(rules: Sequence[Rule], index: Index) -> list[list[tuple[int, Match]]]:

@@ -42,10 +42,11 @@ from textcond.analysis.store.shards import (
     window_column,
 )
 from textcond.attribution.input_checks import check_ready
-from textcond.attribution.quantity import MARGIN, quantity_of
+from textcond.attribution.quantity import quantity_of
 from textcond.corpora.columns import CLASSES
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN
 
 
 @dataclass(frozen=True, slots=True)

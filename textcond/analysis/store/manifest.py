@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from textcond.attribution.quantity import MARGIN, Quantity
+from textcond.attribution.quantity import Quantity
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import POLARITY_HEADS, Model
+from textcond.model.model import Model
+from textcond.model.outputs import MARGIN, POLARITY
 
 MANIFEST = "manifest.json"
 _FORMAT = "textcond-analysis-1"
@@ -74,7 +75,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 def _poles_of(target: str) -> tuple[str, str]:
     """The poles of an analysis of an earlier version, which did not keep them."""
     if target == MARGIN:
-        return POLARITY_HEADS
+        return POLARITY
     first, _, second = target.partition(":")
     return first, second or f"not {first}"
 

@@ -16,9 +16,8 @@ from textcond.attribution.conductance import FilterConductance, conductance_of_i
 from textcond.attribution.quantity import Quantity
 from textcond.corpora.columns import CLASSES
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
-from textcond.text.tokenizer import MAX_TOKENS, tokenize_all
-from textcond.text.vocabulary import UNKNOWN_ID
+from textcond.model.model import Model
+from textcond.text.tokenizer import MAX_TOKENS
 
 SHARD_ROWS = 1_024
 LABELS = ("label", "positive", "negative")
@@ -54,15 +53,15 @@ def one_by_one(model: Model, quantity: Quantity, shards: Iterable[Shard]) -> Ite
 
 def compute(model: Model, quantity: Quantity, shard: Shard) -> bytes:
     """The content of the shard's file; the same shard gives the same bytes."""
-    tokens = [list(words) for words in shard.rows["tokens"] or tokenize_all(shard.rows["text"])]
+    found = shard.rows["tokens"] or model.tokenizer.tokenize_all(shard.rows["text"])
+    tokens = [list(words) for words in found]
     for row, words in enumerate(tokens, start=shard.number * SHARD_ROWS):
         if len(words) > MAX_TOKENS:
             raise AnalysisError(
                 f"Row {row} has {len(words):,} tokens; the limit is {MAX_TOKENS:,}. Split it."
             )
-    # A text without a token is the baseline, like one without a known word.
-    ids = [model.vocabulary.encode(words) or [UNKNOWN_ID] for words in tokens]
-    return content_of(shard, tokens, conductance_of_ids(model.network, ids, quantity))
+    rows = model.encode_all(tokens)
+    return content_of(shard, tokens, conductance_of_ids(model.network, rows, quantity))
 
 
 def shard_path(folder: Path, number: int) -> Path:

@@ -28,7 +28,7 @@ from textcond.attribution.closed_form.compiled_paths import LOGITS, SIGMOIDS, SO
 from textcond.attribution.closed_form.compiled_pooling import find_kinks, outputs
 from textcond.attribution.quantity import Quantity
 from textcond.errors import ModelError
-from textcond.model.network import TextCNN
+from textcond.model.network import TextCNN, bias_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Head:
         return cls(
             network.filter_bias.to(dtype),
             network.hidden.weight.to(dtype),
-            network.hidden.bias.to(dtype),
+            bias_of(network.hidden).to(dtype),
             network.output.weight.to(dtype),
-            network.output.bias.to(dtype),
+            bias_of(network.output).to(dtype),
         )
 
     def units(self, pooled: Float[Tensor, "*batch filters"]) -> Float[Tensor, "*batch hidden"]:

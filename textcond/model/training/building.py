@@ -16,7 +16,8 @@ from textcond.corpora.loading import load_corpus
 from textcond.corpora.treebank import load_nodes
 from textcond.errors import TrainingError
 from textcond.model import checkpoint
-from textcond.model.checkpoint import SHIPPED, Model, check_name
+from textcond.model.checkpoint import SHIPPED, check_name
+from textcond.model.model import Model
 from textcond.model.model_card import model_card
 from textcond.model.training.augmentation import Substitution
 from textcond.model.training.batches import predict_logits
@@ -88,7 +89,7 @@ def build_model(
             resume=resume,
             watch=watch,
         )
-        trained = Model(name, network, vocabulary, corpora.outputs, corpora.softmax)
+        trained = Model(name, network, vocabulary, corpora.outputs)
         metrics = finish(trained, corpora) | {"history": history}
         details = {
             "data": titles.get(data, Path(data).name),
@@ -109,16 +110,7 @@ def build_model(
             "--vectors": vectors and vectors.name,
         }
         card = model_card(trained, details, metrics, corpora.sizes, options)
-        model = checkpoint.save(
-            folder,
-            network=network,
-            vocabulary=vocabulary,
-            details=details,
-            metrics=metrics,
-            card=card,
-            outputs=trained.outputs,
-            softmax=trained.softmax,
-        )
+        model = checkpoint.save(trained, folder, details=details, metrics=metrics, card=card)
         state.unlink()
         return model
 
@@ -179,17 +171,16 @@ def choose_vocabulary(corpora: Corpora, vectors: WordVectors, *, size: int) -> V
 def encode_corpora(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> TrainingData:
     """The rows as ids, and what draws new phrases if the corpus has trees."""
     train, more = (
-        rows and encode_examples(rows, vocabulary, softness=recipe.softness)
+        rows and encode_examples(rows, vocabulary, corpora.outputs, softness=recipe.softness)
         for rows in (corpora.train, corpora.pretraining)
     )
     assert train
     return TrainingData(
         train,
-        encode_examples(corpora.dev, vocabulary),
+        encode_examples(corpora.dev, vocabulary, corpora.outputs),
         more,
         _substitution(corpora, vocabulary, recipe),
-        softmax=corpora.softmax,
-        is_multi_label=corpora.is_multi_label,
+        outputs=corpora.outputs,
     )
 
 
@@ -204,12 +195,14 @@ def _substitution(corpora: Corpora, vocabulary: Vocabulary, recipe: Recipe) -> S
 
 def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     """Calibrate the trained network, in place, and measure it."""
-    dev, test = (encode_examples(rows, model.vocabulary) for rows in (corpora.dev, corpora.test))
-    softmax = model.softmax
-    before = calibration_errors(predict_logits(model.network, test), test.targets, softmax=softmax)
-    temperature = calibrate(model.network, dev, softmax=softmax)
-    names = ("class",) if softmax else model.outputs
-    after = calibration_errors(predict_logits(model.network, test), test.targets, softmax=softmax)
+    outputs = model.outputs
+    dev, test = (
+        encode_examples(rows, model.vocabulary, outputs) for rows in (corpora.dev, corpora.test)
+    )
+    before = calibration_errors(predict_logits(model.network, test), test.targets, outputs)
+    temperature = calibrate(model.network, dev, outputs)
+    names = ("class",) if outputs.softmax else outputs.names
+    after = calibration_errors(predict_logits(model.network, test), test.targets, outputs)
     metrics: dict[str, Any] = {
         "dev": evaluate(model, corpora.dev),
         "test": evaluate(model, corpora.test),
@@ -224,7 +217,7 @@ def finish(model: Model, corpora: Corpora) -> dict[str, Any]:
     if corpora.negation is not None:
         metrics["negation"] = negation_figures(model, corpora.negation)
     metrics["warnings"] = warnings_of(metrics)
-    if model.is_polarity:
+    if model.outputs.are_polarity:
         metrics["minimal_pairs"] = negation_figures(model, load_corpus("minimal-pairs"))
     return metrics
 

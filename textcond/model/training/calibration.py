@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from textcond.model.network import TextCNN
+from textcond.model.outputs import Outputs
 from textcond.model.training.batches import Examples, predict_logits
 
 BINS = 15
@@ -43,11 +44,11 @@ def expected_calibration_error(
 def calibration_errors(
     logits: Float[Tensor, "texts outputs"],
     targets: Float[Tensor, "texts outputs"],
-    *,
-    softmax: bool = False,
+    outputs: Outputs,
 ) -> list[float]:
-    """`expected_calibration_error` of each head; of a classifier, of the class that it calls."""
-    if softmax:
+    """`expected_calibration_error` of each head; where the outputs exclude each other, of the class
+    that is predicted."""
+    if outputs.softmax:
         confidences, called = logits.double().softmax(dim=1).max(dim=1)
         right = (called == targets.argmax(dim=1)).double()
         return [_binned_gap(confidences, right, 1 / logits.shape[1])]
@@ -58,8 +59,7 @@ def calibration_errors(
 def fit_temperature(
     logits: Float[Tensor, "texts outputs"],
     targets: Float[Tensor, "texts outputs"],
-    *,
-    softmax: bool = False,
+    outputs: Outputs,
 ) -> float:
     """The divisor of the logits under which the targets are likeliest; at most 20 and at least
     1/20."""
@@ -71,7 +71,7 @@ def fit_temperature(
         scaled, wanted = logits.double() * scale.exp(), targets.double()
         value = (
             functional.cross_entropy(scaled, wanted)
-            if softmax
+            if outputs.softmax
             else functional.binary_cross_entropy_with_logits(scaled, wanted)
         )
         value.backward()
@@ -81,7 +81,7 @@ def fit_temperature(
     return float((-scale.detach()).exp().clamp(1 / 20, 20))
 
 
-def calibrate(network: TextCNN, dev: Examples, *, softmax: bool = False) -> float:
+def calibrate(network: TextCNN, dev: Examples, outputs: Outputs) -> float:
     """Divide the weights of the outputs by their temperature on the dev part, and return it.
 
     A dev part of fewer than `FEWEST_TEXTS` is too small to tell: then it is 1.
@@ -89,8 +89,9 @@ def calibrate(network: TextCNN, dev: Examples, *, softmax: bool = False) -> floa
     if len(dev) < FEWEST_TEXTS:
         return 1.0
     logits = predict_logits(network, dev)
-    temperature = fit_temperature(logits, dev.targets, softmax=softmax)
+    temperature = fit_temperature(logits, dev.targets, outputs)
     with torch.no_grad():
         network.output.weight.div_(temperature)
-        network.output.bias.div_(temperature)
+        if network.output.bias is not None:
+            network.output.bias.div_(temperature)
     return temperature

@@ -16,7 +16,7 @@ from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
 from textcond.corpora.negated_phrases import load_negation
 from textcond.corpora.splits import file_parts, wording
 from textcond.errors import CorpusError
-from textcond.model.checkpoint import POLARITY_HEADS
+from textcond.model.outputs import POLARITY, SENTIMENT, Outputs
 from textcond.model.training.evaluation import labelled_rows
 
 
@@ -48,13 +48,11 @@ class Corpora:
         return is_multiple(self.train)
 
     @property
-    def softmax(self) -> bool:
-        """Whether a text is of one class alone."""
-        return bool(self.classes) and not self.is_multi_label
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        return self.classes or POLARITY_HEADS
+    def outputs(self) -> Outputs:
+        """Those of a model that is trained on it."""
+        if not self.classes:
+            return SENTIMENT
+        return Outputs(self.classes, softmax=not self.is_multi_label)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -134,7 +132,7 @@ def _check_classes(corpora: Corpora) -> None:
                 "classes at least."
             )
         return
-    for side in POLARITY_HEADS:
+    for side in POLARITY:
         if 1 not in corpora.train[side]:
             raise CorpusError(
                 f"`data` {corpora.data!r} has no {side} text to train on; give some of both kinds."

@@ -21,7 +21,8 @@ from textcond.corpora.columns import (
 )
 from textcond.corpora.negated_phrases import KINDS
 from textcond.errors import CorpusError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
+from textcond.model.outputs import POLARITY, Outputs
 from textcond.model.training.batches import Examples, head_targets, predict_logits
 from textcond.model.training.calibration import calibration_errors
 from textcond.model.training.metrics import class_scores, label_scores
@@ -30,7 +31,7 @@ from textcond.text.vocabulary import UNKNOWN_ID, Vocabulary
 
 
 def accuracies(
-    logits: Float[Tensor, "texts 2"], targets: Float[Tensor, "texts 2"]
+    logits: Float[Tensor, "texts 2"], targets: Float[Tensor, "texts 2"], outputs: Outputs
 ) -> dict[str, float | int | None]:
     """Accuracy of the positive and the negative head, and of the margin between them.
 
@@ -39,78 +40,79 @@ def accuracies(
     when the positive logit is the greater. None where there is no such text.
     """
     right = (logits > 0) == (targets > 0)
-    polar = is_polar(targets)
-    margin_right = (logits[:, 0] > logits[:, 1]) == (targets[:, 0] > targets[:, 1])
+    heads = {f"{name}_accuracy": _share(right[:, outputs.names.index(name)]) for name in POLARITY}
     return {
-        "positive_accuracy": _share(right[:, 0]),
-        "negative_accuracy": _share(right[:, 1]),
-        "margin_accuracy": _share(margin_right[polar]),
+        **heads,
+        "margin_accuracy": accuracy_of(logits, targets, outputs),
         "texts": len(targets),
-        "polar_texts": int(polar.sum()),
+        "polar_texts": int(is_polar(targets).sum()),
     }
 
 
-def class_accuracy(
-    logits: Float[Tensor, "texts outputs"], targets: Float[Tensor, "texts outputs"]
+def accuracy_of(
+    logits: Float[Tensor, "texts outputs"],
+    targets: Float[Tensor, "texts outputs"],
+    outputs: Outputs,
 ) -> float | None:
-    """Share of the texts whose class has the greatest logit; None where there is no text."""
+    """Share of the texts that are predicted right; None where there is no text to ask about.
+
+    Of a sentiment model the margin is asked, about positive and negative texts. Of a model of
+    several classes a text every output has to answer right, of other models the greatest logit has
+    to be that of the class.
+    """
+    if outputs.is_multi_label:
+        return _share(((logits > 0) == (targets > 0)).all(dim=1))
+    if outputs.are_polarity:
+        right = (outputs.margin(logits) > 0) == (outputs.margin(targets) > 0)
+        return _share(right[is_polar(targets)])
     return _share(logits.argmax(dim=1) == targets.argmax(dim=1))
 
 
-def exact_matches(
-    logits: Float[Tensor, "texts outputs"], targets: Float[Tensor, "texts outputs"]
-) -> float | None:
-    """Share of the texts for which each output answers right; None where there is no text."""
-    return _share(((logits > 0) == (targets > 0)).all(dim=1))
-
-
 def evaluate(model: Model, dataset: Dataset) -> dict[str, Any]:
-    """`scores.class_scores` on the labelled rows of a corpus, expected calibration errors, and the
+    """`metrics.class_scores` on the labelled rows of a corpus, expected calibration errors, and the
     share of unknown words.
 
-    Of a model with a positive and a negative head the scores are of polar texts, by the margin, and
-    `accuracies` come after them. Of a model of several classes a text the accuracy is the share of
-    texts that have all of their classes and no other. Raises `CorpusError` if no row is labelled,
-    or not as the model's outputs are.
+    Of a model with a positive and a negative output the scores are of polar texts, by the margin,
+    and of two heads `accuracies` come after them. Of a model of several classes a text the accuracy
+    is the share of texts that have all of their classes and no other. Raises `CorpusError` if no
+    row is labelled, or not as the model's outputs are.
     """
-    names = () if model.is_polarity else model.outputs
-    if class_names(dataset) != names or is_multiple(dataset) != model.is_multi_label:
-        raise CorpusError(
-            f"The model {model.name!r} tells {', '.join(model.outputs)} apart; the corpus has "
-            f"{', '.join(class_names(dataset)) or 'polarities'}. Take another corpus or model."
-        )
-    labelled = labelled_rows(dataset)
-    examples = encode_examples(labelled, model.vocabulary)
-    logits = predict_logits(model.network, examples)
+    outputs = model.outputs
+    _check_labels(model, dataset)
+    examples = encode_examples(labelled_rows(dataset), model.vocabulary, outputs)
+    logits, targets = predict_logits(model.network, examples), examples.targets
     unknown = {"unknown_tokens": float((examples.ids == UNKNOWN_ID).mean())}
-    errors = calibration_errors(logits, examples.targets, softmax=model.softmax)
-    if model.is_multi_label:
-        wanted, called = (examples.targets > 0).numpy(), (logits > 0).numpy()
-        scores = label_scores(wanted, called, model.outputs)
+    errors = calibration_errors(logits, targets, outputs)
+    if outputs.is_multi_label:
+        scores = label_scores((targets > 0).numpy(), (logits > 0).numpy(), outputs.names)
         return {**scores, "calibration_error": sum(errors) / len(errors), **unknown}
-    is_asked = torch.ones(len(logits), dtype=torch.bool)
-    heads: dict[str, float | int | None] = {}
-    if not model.softmax:
-        is_asked = is_polar(examples.targets)
-        heads = accuracies(logits, examples.targets)
-    wanted, called = (
-        outputs[is_asked].argmax(dim=1).numpy() for outputs in (examples.targets, logits)
-    )
-    scores = class_scores(wanted, called, model.outputs)
-    named = (
-        {"calibration_error": errors[0]}
-        if model.softmax
-        else {
-            f"{name}_calibration_error": error
-            for name, error in zip(model.outputs, errors, strict=True)
-        }
-    )
+    asked = torch.ones(len(logits), dtype=torch.bool)
+    if outputs.are_polarity:
+        asked = is_polar(targets)
+    wanted, called = (values[asked].argmax(dim=1).numpy() for values in (targets, logits))
+    scores = class_scores(wanted, called, outputs.names)
+    if outputs.softmax:
+        return {**scores, "calibration_error": errors[0], **unknown}
+    named = zip(outputs.names, errors, strict=True)
     return {
         **scores,
-        **heads,
-        **named,
-        "unknown_tokens": float((examples.ids == UNKNOWN_ID).mean()),
+        **accuracies(logits, targets, outputs),
+        **{f"{name}_calibration_error": error for name, error in named},
+        **unknown,
     }
+
+
+def _check_labels(model: Model, dataset: Dataset) -> None:
+    """Raise `CorpusError` unless the labels are those that the model tells apart."""
+    outputs, classes = model.outputs, class_names(dataset)
+    fits = outputs.are_polarity
+    if classes:
+        fits = classes == outputs.names and is_multiple(dataset) != outputs.softmax
+    if not fits:
+        raise CorpusError(
+            f"The model {model.name!r} tells {', '.join(outputs.names)} apart; the corpus has "
+            f"{', '.join(classes) or 'polarities'}. Take another corpus or model."
+        )
 
 
 def negation_figures(model: Model, pairs: Dataset) -> dict[str, float | int | None]:
@@ -123,7 +125,9 @@ def negation_figures(model: Model, pairs: Dataset) -> dict[str, float | int | No
     """
     unnegated = five_class_dataset(pairs["unnegated_tokens"], pairs["unnegated_label"])
     margin, margin_before = (
-        -predict_logits(model.network, encode_examples(rows, model.vocabulary)).diff(dim=1)[:, 0]
+        model.outputs.margin(
+            predict_logits(model.network, encode_examples(rows, model.vocabulary, model.outputs))
+        )
         for rows in (pairs, unnegated)
     )
     label, label_before = (
@@ -188,8 +192,10 @@ def labelled_rows(dataset: Dataset, name: str = "The corpus") -> Dataset:
     return dataset.select(rows)
 
 
-def encode_examples(dataset: Dataset, vocabulary: Vocabulary, *, softness: float = 0.0) -> Examples:
-    """A labelled corpus as ids, with the targets of the two heads or of the classes.
+def encode_examples(
+    dataset: Dataset, vocabulary: Vocabulary, outputs: Outputs, *, softness: float = 0.0
+) -> Examples:
+    """A labelled corpus as ids, with the targets of every output.
 
     Softness is for labels of known strength (`batches.head_targets`).
     """
@@ -207,6 +213,7 @@ def encode_examples(dataset: Dataset, vocabulary: Vocabulary, *, softness: float
     labels = torch.tensor(dataset["label"], dtype=torch.int64)
     strong = (labels != NO_LABEL)[:, None]
     targets = torch.where(strong, head_targets(labels.clamp(min=0), softness), targets)
+    targets = targets[:, [POLARITY.index(name) for name in outputs.names]]
     return Examples.encode(dataset["tokens"], targets, vocabulary)
 
 

@@ -23,9 +23,10 @@ import torch
 from textcond.disk import write_whole
 from textcond.errors import TrainingError
 from textcond.model.network import Shape, TextCNN, has_finite_weights
+from textcond.model.outputs import SENTIMENT, Outputs
 from textcond.model.training.augmentation import Substitution
 from textcond.model.training.batches import Examples, predict_logits
-from textcond.model.training.evaluation import accuracies, class_accuracy, exact_matches, is_polar
+from textcond.model.training.evaluation import accuracy_of, is_polar
 from textcond.model.training.loss import class_weights, loss_of
 from textcond.model.training.recipe import STANDARD, Recipe, Sizes
 from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary, WordVectors
@@ -42,10 +43,8 @@ class TrainingData:
     dev: Examples
     pretraining: Examples | None = None
     substitution: Substitution | None = None
-    softmax: bool = False
-    """Whether a text is of one class among the outputs, or each output is a head."""
-    is_multi_label: bool = False
-    """Whether a text can be of several classes."""
+    outputs: Outputs = SENTIMENT
+    """What the targets are of."""
 
     def of_epoch(self, pretrains: bool, generator: np.random.Generator) -> Examples:
         if pretrains and self.pretraining is not None:
@@ -153,8 +152,7 @@ def train(
     Raises `TrainingError` if the checkpoint belongs to another run, the dev part has no polar
     text, or the loss or a weight is not finite.
     """
-    is_polarity = not data.softmax and not data.is_multi_label
-    if is_polarity and not is_polar(data.dev.targets).any():
+    if data.outputs.are_polarity and not is_polar(data.dev.targets).any():
         raise TrainingError("The dev part has no positive or negative text to choose the epoch by.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -235,7 +233,7 @@ def _epoch(
         examples.shuffled(recipe.batch_size, generator), start=1
     ):
         logits = run.network(ids, lengths)
-        loss = loss_of(logits, targets, softmax=data.softmax, weights=weights)
+        loss = loss_of(logits, targets, softmax=data.outputs.softmax, weights=weights)
         for group in run.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * (1 - run.steps / steps)
         run.optimizer.zero_grad()
@@ -286,12 +284,7 @@ def _average(run: _Run, recipe: Recipe) -> None:
 
 def _measure(run: _Run, data: TrainingData) -> None:
     logits = predict_logits(run.average, data.dev)
-    if data.is_multi_label:
-        accuracy = exact_matches(logits, data.dev.targets)
-    elif data.softmax:
-        accuracy = class_accuracy(logits, data.dev.targets)
-    else:
-        accuracy = accuracies(logits, data.dev.targets)["margin_accuracy"]
+    accuracy = accuracy_of(logits, data.dev.targets, data.outputs)
     assert accuracy is not None  # `train` asks for polar dev texts
     run.history[-1]["dev_accuracy"] = accuracy
     if len(run.history) > run.pretraining_epochs and run.best_epoch == len(run.history):

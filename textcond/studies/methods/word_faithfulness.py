@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from textcond.attribution.prediction import logits_of_ids
-from textcond.model.network import TextCNN
-from textcond.text.vocabulary import UNKNOWN_ID
+from textcond.model.model import Model
 
 SHARES = (0.05, 0.1, 0.2, 0.5)
 """Of a text's words, at least one: DeYoung et al.'s bins but for 1 %, no word of a sentence."""
@@ -40,14 +39,14 @@ class Faithfulness:
 
 
 def polarity_probability(
-    network: TextCNN, rows: Sequence[list[int]], outputs: Int[np.ndarray, " texts"]
+    model: Model, rows: Sequence[list[int]], outputs: Int[np.ndarray, " texts"]
 ) -> Float[np.ndarray, " texts"]:
     """The probability that the margin gives to each text's output, 0 or 1.
 
     A text of no words is the baseline.
     """
-    logits = logits_of_ids(network, [row or [UNKNOWN_ID] for row in rows])
-    margin = logits[:, 0] - logits[:, 1]
+    nothing = model.encode(())
+    margin = model.outputs.margin(logits_of_ids(model.network, [row or nothing for row in rows]))
     signs = 1.0 - 2.0 * outputs
     probabilities: Float[np.ndarray, " texts"] = (
         margin.mul(margin.new_tensor(signs)).sigmoid().numpy()
@@ -56,13 +55,13 @@ def polarity_probability(
 
 
 def measure_faithfulness(
-    network: TextCNN,
+    model: Model,
     rows: Sequence[list[int]],
     importances: Sequence[Float[np.ndarray, " _tokens"]],
     outputs: Int[np.ndarray, " texts"],
 ) -> Faithfulness:
     """Erase words by their importance for each text's output, the greatest first."""
-    whole = polarity_probability(network, rows, outputs)
+    whole = polarity_probability(model, rows, outputs)
     orders = [np.argsort(-values, kind="stable") for values in importances]
     falls: list[list[float]] = [[], []]
     for share in SHARES:
@@ -73,5 +72,5 @@ def measure_faithfulness(
                 [id for place, id in enumerate(row) if (place in places) is keeps]
                 for row, places in zip(rows, chosen, strict=True)
             ]
-            falls[kind].append(float((whole - polarity_probability(network, left, outputs)).mean()))
+            falls[kind].append(float((whole - polarity_probability(model, left, outputs)).mean()))
     return Faithfulness(tuple(falls[0]), tuple(falls[1]))

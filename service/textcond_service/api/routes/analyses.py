@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from textcond.analysis.store.corpus import CorpusConductance, Sentence
-from textcond.attribution.quantity import corpus_target, quantity_of
+from textcond.attribution.quantity import quantity_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond_service.api import requests, responses
@@ -61,7 +61,7 @@ async def analyze(
 ) -> Response:
     """Compute every filter's conductance for every sentence of a corpus: a job."""
     model = await core.model(body.model)
-    quantity_of(model, corpus_target(model, body.target), body.output)
+    quantity_of(model, body.target, body.output)
 
     def check(session: Session) -> None:
         core.shelf.folder(body.model)

@@ -15,7 +15,7 @@ from textcond.analysis.filter_cards import make_cards
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond_service.api import requests, responses
 from textcond_service.api.authenticated_route import KnownRoute
 from textcond_service.api.problems import ProblemError, answers

@@ -86,7 +86,7 @@ def _details(core: Core, name: str) -> dict[str, Any]:
     shape = model.network.shape
     return {
         **summary,
-        "outputs": list(model.outputs),
+        "outputs": list(model.outputs.names),
         "filters": shape.filters,
         "widths": shape.filter_widths,
         "words": len(model.vocabulary),

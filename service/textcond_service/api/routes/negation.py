@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.explanation import query_filters
-from textcond.model.checkpoint import Model
+from textcond.model.model import Model
 from textcond_service.api import requests, responses
 from textcond_service.api.authenticated_route import KnownRoute
 from textcond_service.api.job_submission import IdempotencyKey, start

@@ -1,0 +1,74 @@
+"""The network's own forward pass, which the closed form is held against.
+
+The closed form computes the logits by its own loops. A network that computes something else, a
+subclass with other windows or another activation for instance, would get conductances that add up
+to the wrong score without a trace of it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional
+
+from textcond.attribution.closed_form.path_integrals import Head
+from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
+from textcond.errors import ModelError
+from textcond.model.network import TextCNN, pad
+from textcond.text.vocabulary import PADDING_ID
+
+_TOLERANCE = 1e-9
+"""Of the size of the logits, both in float64."""
+_LENGTHS = (1, 2, 5, 13, 40)
+"""Of the texts that a network is probed with."""
+_probed: weakref.WeakSet[TextCNN] = weakref.WeakSet()
+
+
+@torch.no_grad()
+def own_logits(network: TextCNN, rows: Sequence[list[int]]) -> Float[Tensor, "texts outputs"]:
+    """The logits of the network's forward pass on texts as ids, in float64.
+
+    Its weights are converted for this call alone, of the embedding those of the texts' words.
+    """
+    words = words_of(rows)
+    weights = {
+        name: tensor.detach().double() if tensor.is_floating_point() else tensor
+        for name, tensor in (*network.named_parameters(), *network.named_buffers())
+        if name != "embedding.weight"
+    }
+    padding, known = torch.tensor([PADDING_ID]), torch.from_numpy(words.ids)
+    table = network.embedding.weight.detach()[torch.cat([padding, known])]
+    weights["embedding.weight"] = table.double()  # padding first, as `pad` writes it
+    places = (torch.from_numpy(words.places) + 1).split([*map(len, rows)])
+    logits: Tensor = functional_call(network, weights, pad([part.tolist() for part in places]))
+    return logits
+
+
+@torch.no_grad()
+def check_closed_form(network: TextCNN) -> None:
+    """Raise `ModelError` unless the closed form gives the logits of the network's forward pass.
+
+    A network is probed once, with texts of few words and of many.
+    """
+    if network in _probed:
+        return
+    count = network.shape.words
+    rows = [[(17 + 7919 * place) % count for place in range(length)] for length in _LENGTHS]
+    head = Head.of(network, torch.float64)
+    strengths = winning_windows(network, words_of(rows), torch.float64).strengths
+    ours = head.logits(head.units(functional.relu(strengths + head.filter_bias)))
+    theirs = own_logits(network, rows)
+    apart = float((ours - theirs).abs().max())
+    if not apart <= _TOLERANCE * (1 + float(ours.abs().max())):
+        raise ModelError(
+            f"The forward pass of this network, a {type(network).__name__}, gives other logits "
+            f"than textcond's closed form, up to {apart:.2g} apart. The closed form is of one "
+            "convolution over every window that overlaps a word, ReLU, the maximum of each filter, "
+            "and one hidden layer with ReLU. For other networks there is `textcond.StraightPath`."
+        )
+    _probed.add(network)

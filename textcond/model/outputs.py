@@ -1,0 +1,106 @@
+"""The outputs of a model: their names, how their logits are read, and what they decide.
+
+Nothing else in textcond compares logits with each other, or knows which output is which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from textcond.errors import ModelError
+
+POLARITY = ("positive", "negative")
+MARGIN = "margin"
+"""The target that compares two outputs."""
+REST = "rest"
+"""In a target such as `date:rest`, all other classes together."""
+NONE = "none"
+"""The decision of heads that all say no."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What each logit of a network stands for.
+
+    The outputs either exclude each other, and a softmax divides the probability among them, or each
+    is a head of its own, which answers yes above a logit of 0.
+    """
+
+    names: tuple[str, ...] = POLARITY
+    softmax: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise ModelError(
+                f"The names of the outputs are {list(self.names)}; give each output a name of its "
+                "own."
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def polarity(self) -> tuple[int, int] | None:
+        """The places of the positive and of the negative output; None unless there are these two
+        and no other."""
+        if sorted(self.names) != sorted(POLARITY):
+            return None
+        return self.names.index(POLARITY[0]), self.names.index(POLARITY[1])
+
+    @property
+    def are_polarity(self) -> bool:
+        """Whether they are those of a sentiment model, in either order."""
+        return self.polarity is not None
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text can be of several of the outputs, or of none."""
+        return not self.softmax and not self.are_polarity
+
+    @property
+    def default_target(self) -> str:
+        """The one score that suits every text: the margin of a sentiment model, the first class
+        against the rest, and the first head alone."""
+        if self.are_polarity:
+            return MARGIN
+        return f"{self.names[0]}:{REST}" if self.softmax and len(self) > 1 else self.names[0]
+
+    def target_for(self, logits: Float[Tensor, " outputs"]) -> str:
+        """The target that the margin of one text means: the positive output against the negative
+        one; the likeliest class against the next; the likeliest head alone."""
+        if self.are_polarity:
+            return MARGIN
+        first, *others = [
+            self.names[place] for place in logits.argsort(descending=True, stable=True)
+        ]
+        return f"{first}:{others[0]}" if self.softmax and others else first
+
+    def probabilities(
+        self, logits: Float[Tensor, "*batch outputs"]
+    ) -> Float[Tensor, "*batch outputs"]:
+        """The probability of every output: by a softmax over them, or by a sigmoid of each."""
+        return logits.softmax(-1) if self.softmax else logits.sigmoid()
+
+    def margin(self, logits: Float[Tensor, "*batch outputs"]) -> Float[Tensor, "*batch"]:
+        """The positive logit less the negative one; of other outputs the greatest logit less the
+        next, and of one output alone its logit."""
+        if self.polarity is not None:
+            positive, negative = self.polarity
+            return logits[..., positive] - logits[..., negative]
+        greatest = logits.sort(dim=-1, descending=True).values
+        return greatest[..., 0] - greatest[..., 1] if len(self) > 1 else greatest[..., 0]
+
+    def decide(self, logits: Float[Tensor, " outputs"]) -> tuple[str, ...]:
+        """What is predicted: the output with the greatest logit. Of heads that do not exclude each
+        other, every one that says yes, or `NONE`."""
+        if not self.is_multi_label:
+            return (self.names[int(logits.argmax())],)
+        found = [name for name, logit in zip(self.names, logits, strict=True) if logit > 0]
+        return tuple(found) or (NONE,)
+
+
+SENTIMENT = Outputs()
+"""A positive and a negative head."""

@@ -13,8 +13,9 @@ from torch.nn import functional
 from benchmarks.timing import Figures
 from textcond.corpora.loading import load_corpus
 from textcond.model.network import TextCNN, pad
+from textcond.model.outputs import SENTIMENT
 from textcond.model.training.batches import predict_logits
-from textcond.model.training.evaluation import accuracies, encode_examples
+from textcond.model.training.evaluation import accuracy_of, encode_examples
 from textcond.model.training.loop import Progress, TrainingData, initial_network, train
 from textcond.model.training.recipe import Recipe
 from textcond.text.vocabulary import build_vocabulary, load_vectors
@@ -29,8 +30,8 @@ def epochs(data_dir: Path) -> Figures:
     vectors = load_vectors()
     vocabulary = build_vocabulary(phrases["tokens"], vectors, size=20_000)
     recipe = Recipe(epochs=EPOCHS, patience=EPOCHS)
-    examples = encode_examples(phrases, vocabulary, softness=recipe.softness)
-    dev = encode_examples(load_corpus("sst", "dev", data_dir=data_dir), vocabulary)
+    examples = encode_examples(phrases, vocabulary, SENTIMENT, softness=recipe.softness)
+    dev = encode_examples(load_corpus("sst", "dev", data_dir=data_dir), vocabulary, SENTIMENT)
     data = TrainingData(examples, dev)
 
     ends: list[float] = []
@@ -92,11 +93,13 @@ def _plain(
 def _accuracy(network: nn.Module, data: TrainingData) -> float:
     assert isinstance(network, TextCNN)
     network.eval()
-    accuracy = accuracies(predict_logits(network, data.dev), data.dev.targets)["margin_accuracy"]
+    accuracy = accuracy_of(predict_logits(network, data.dev), data.dev.targets, SENTIMENT)
     network.train()
     assert accuracy is not None
     return accuracy
 
 
 def _first(accuracies: list[float], ends: list[float]) -> float | None:
-    return next((end for end, found in zip(ends, accuracies, strict=True) if found >= WANTED), None)
+    return next(
+        (end for end, found in zip(ends, accuracy_of, strict=True) if found >= WANTED), None
+    )

@@ -24,6 +24,7 @@ import textcond
 from textcond import cli
 from textcond.model.model import Model
 from textcond.model.network import Shape, TextCNN
+from textcond.model.outputs import SENTIMENT, Outputs
 from textcond.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
@@ -155,8 +156,8 @@ def random_model(
                     weight.round_()
             network.embedding.weight[:2] = 0
     vocabulary = Vocabulary([f"w{number}" for number in range(words)])
-    names = tuple("abcdefgh"[:classes]) or ("positive", "negative")
-    return Model("random", network.eval(), vocabulary, outputs=names, softmax=classes > 0)
+    outputs = Outputs(tuple("abcdefgh"[:classes]), softmax=True) if classes else SENTIMENT
+    return Model("random", network.eval(), vocabulary, outputs)
 
 
 @pytest.fixture

@@ -19,13 +19,15 @@ from textcond.attribution.conductance import (
     filter_conductance,
     trace_path,
 )
-from textcond.attribution.explanation import explain_all
+from textcond.attribution.explanation import explain, explain_all
 from textcond.attribution.measures import integrated_gradients
 from textcond.attribution.prediction import predict
 from textcond.attribution.quantity import quantity_of
 from textcond.errors import ModelError, QuantityError, TextError
 from textcond.model.model import Model
-from textcond.model.network import pad
+from textcond.model.network import Shape, TextCNN, pad
+from textcond.model.outputs import SENTIMENT, Outputs
+from textcond.text.vocabulary import Vocabulary
 
 
 def network_score(model: Model, tokens: list[str], target: str, output: str) -> tuple[float, float]:
@@ -269,6 +271,64 @@ def test_refuses_unknown_quantities(sst: Model, target: str, output: str, messag
         conductance(sst, "good", target=target, output=output)
 
 
-def test_a_softmax_has_no_margin() -> None:
-    with pytest.raises(QuantityError, match="this model has a, b, c, or one against another"):
-        conductance(random_model(0, classes=3), "w1")
+OUTPUTS = [
+    SENTIMENT,
+    Outputs(("negative", "positive")),
+    Outputs(("positive", "negative"), softmax=True),
+    Outputs(("negative", "positive"), softmax=True),
+    Outputs(("a", "b"), softmax=True),
+    Outputs(("a", "b")),
+]
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS, ids=str)
+def test_the_margin_is_the_same_in_every_function(outputs: Outputs) -> None:
+    """Whatever the outputs are, and in whichever order."""
+    model = replace(random_model(3), outputs=outputs)
+    for text in ("w1 w2 w3", "w4 w9", "w7 w7 w1 w2 w8"):
+        found, explained = conductance(model, text), explain(model, text)
+        predicted = predict(model, [text])[0]
+        assert found.quantity == explained.conductance.quantity
+        assert found.score == explained.conductance.score
+        gradients = integrated_gradients(model, text).sum(dim=1)
+        assert torch.allclose(gradients, found.by_token, atol=1e-12)
+        if outputs.are_polarity:
+            difference = predicted.heads["positive"]["logit"] - predicted.heads["negative"]["logit"]
+            assert found.score == pytest.approx(difference, abs=1e-12)
+            assert predicted.prediction == ("positive" if found.score > 0 else "negative")
+        elif outputs.softmax:
+            assert found.quantity.target.startswith(f"{predicted.prediction}:")
+            assert found.score > 0
+    assert filter_conductance(model, ["w1"]).quantity.target == outputs.default_target
+
+
+def test_one_output_alone() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = TextCNN(Shape(7, outputs=1, dimensions=4, filters_per_width=3, hidden=2)).eval()
+    with torch.no_grad():
+        network.embedding.weight[:2] = 0
+        network.output.weight.zero_()
+        network.output.bias.fill_(-5)
+    model = Model("spam", network, Vocabulary(["a", "b", "c", "d", "e"]), Outputs(("spam",)))
+    assert predict(model, ["a b"])[0].prediction == "none"
+    assert conductance(model, "a b").score == -5
+    assert filter_conductance(model, ["a b"]).quantity.target == "spam"
+    with pytest.raises(QuantityError, match=r"'ham'; this model has margin, spam\.$"):
+        conductance(model, "a b", target="ham")
+
+
+def test_layers_without_a_bias() -> None:
+    """Are layers with a bias of 0."""
+    plain, zero = random_model(5), random_model(5)
+    for layer in (*plain.network.convolutions, plain.network.hidden, plain.network.output):
+        layer.bias = None
+    with torch.no_grad():
+        for layer in (*zero.network.convolutions, zero.network.hidden, zero.network.output):
+            layer.bias.zero_()
+    for output in ("logit", "probability"):
+        found, wanted = (
+            conductance(model, "w1 w2 w3 w4", output=output) for model in (plain, zero)
+        )
+        assert torch.equal(found.values, wanted.values)
+        assert found.values.any()

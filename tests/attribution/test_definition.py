@@ -82,7 +82,7 @@ def test_many_probabilities_against_the_definition(model: Model, tokens: list[st
 
 
 def assert_probability_by_definition(model: Model, tokens: list[str]) -> None:
-    target = model.outputs[1]
+    target = model.outputs.names[1]
     result = conductance(model, tokens, target=target, output="probability")
     network = copy.deepcopy(model.network).double()
     ids = model.vocabulary.encode(tokens)

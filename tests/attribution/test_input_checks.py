@@ -17,9 +17,10 @@ import textcond
 from tests.conftest import random_model
 from textcond.attribution.conductance import conductances
 from textcond.attribution.explanation import explain_all
-from textcond.attribution.quantity import corpus_target, quantity_of
+from textcond.attribution.quantity import quantity_of
 from textcond.errors import QuantityError, TextError
 from textcond.model.model import Model
+from textcond.model.outputs import Outputs
 
 UNREADABLE: list[tuple[Any, str]] = [
     (None, " is None; give a string, or a list of tokens."),
@@ -52,23 +53,13 @@ def any_model(request: pytest.FixtureRequest) -> Model:
 
 
 def measured(model: Model, texts: Any) -> Any:
-    target = "a" if model.outputs.softmax else "margin"
-    return textcond.measure_filters(model, texts, "activation", target=target)
-
-
-def filters_of(model: Model, texts: Any) -> Any:
-    target = "a" if model.outputs.softmax else "margin"
-    return textcond.filter_conductance(model, texts, target=target)
-
-
-def options(call: Callable[..., Any], model: Model) -> dict[str, str]:
-    return {"target": "a"} if call is conductances and model.outputs.softmax else {}
+    return textcond.measure_filters(model, texts, "activation")
 
 
 @pytest.mark.parametrize(("text", "reason"), UNREADABLE)
 def test_the_index_of_a_text_that_cannot_be_read(text: Any, reason: str) -> None:
     model = random_model(seed=1)
-    for call in (*MANY, filters_of, measured):
+    for call in (*MANY, textcond.filter_conductance, measured):
         with pytest.raises(TextError) as caught:
             call(model, ["w1 w2", ["w3"], text, None])
         assert str(caught.value).startswith(f"`texts[2]`{reason}")
@@ -80,7 +71,7 @@ def test_going_on(call: Callable[..., Any], any_model: Model) -> None:
     good = ["w1 w2", ["w3", "w4"], "w5"]
     bad = [text for text, _ in UNREADABLE]
     texts = [good[0], *bad[:7], good[1], *bad[7:], good[2]]
-    results = call(any_model, texts, on_error="return", **options(call, any_model))
+    results = call(any_model, texts, on_error="return")
     assert len(results) == len(texts)
     wrong = [result for result in results if isinstance(result, TextError)]
     assert all(
@@ -88,7 +79,7 @@ def test_going_on(call: Callable[..., Any], any_model: Model) -> None:
         for error, (_, reason) in zip(wrong, UNREADABLE, strict=True)
     )
     read = [results[0], results[8], results[-1]]
-    for result, alone in zip(read, call(any_model, good, **options(call, any_model)), strict=True):
+    for result, alone in zip(read, call(any_model, good), strict=True):
         if call is textcond.explain_all:
             result, alone = result.conductance, alone.conductance
         assert result.tokens == alone.tokens
@@ -97,10 +88,9 @@ def test_going_on(call: Callable[..., Any], any_model: Model) -> None:
 
 @pytest.mark.parametrize("call", MANY)
 def test_nothing_but_texts_that_cannot_be_read(call: Callable[..., Any], any_model: Model) -> None:
-    extra = options(call, any_model)
-    results = call(any_model, [None, ""], on_error="return", **extra)
+    results = call(any_model, [None, ""], on_error="return")
     assert [type(result) for result in results] == [TextError, TextError]
-    assert call(any_model, [], on_error="return", **extra) == []
+    assert call(any_model, [], on_error="return") == []
 
 
 def test_the_columns_of_a_table() -> None:
@@ -111,7 +101,7 @@ def test_the_columns_of_a_table() -> None:
     assert [getattr(one, "text", "") for one in found] == ["w1", "w2 w3", "", "w4"]
     texts = table["text"].dropna()
     assert [one.text for one in explain_all(model, texts)] == ["w1", "w2 w3", "w4"]
-    assert filters_of(model, texts).values.shape[0] == 3
+    assert textcond.filter_conductance(model, texts).values.shape[0] == 3
     assert len(textcond.predict(model, (text for text in ["w1", "w2"]))) == 2
     assert len(textcond.predict(model, np.array(["w1", "w2"]))) == 2
 
@@ -208,9 +198,12 @@ def test_fewer_than_no_filters(top: int) -> None:
     ],
 )
 def test_names_of_classes_may_hold_colons(target: str, weights: tuple[int, ...]) -> None:
-    model = replace(random_model(0, classes=4), outputs=("law:eu", "law:us", "law", "margin"))
+    outputs = Outputs(("law:eu", "law:us", "law", "margin"), softmax=True)
+    model = replace(random_model(0, classes=4), outputs=outputs)
     assert quantity_of(model, target).weights == weights
-    with pytest.raises(QuantityError, match="`target` is 'law:uk'; this model has law:eu,"):
+    with pytest.raises(
+        QuantityError, match="`target` is 'law:uk'; this model has margin, law:eu, law:us, law, or"
+    ):
         quantity_of(model, "law:uk")
 
 
@@ -221,15 +214,15 @@ def test_one_class_against_the_rest() -> None:
     assert quantity_of(model, "b:rest").poles == ("b", "not b")
     assert quantity_of(model, "b:c").poles == ("b", "c")
     assert quantity_of(model, "b").poles == ("b", "not b")
-    assert corpus_target(model, "margin") == "a:rest"
-    assert corpus_target(model, "c") == "c"
-    named = replace(model, outputs=("a", "rest", "c", "margin"))
+    assert quantity_of(model).target == "a:rest"
+    assert quantity_of(model, "c").target == "c"
+    named = replace(model, outputs=Outputs(("a", "rest", "c", "margin"), softmax=True))
     assert quantity_of(named, "a:rest").weights == (1, -1, 0, 0)
-    assert corpus_target(named, "margin") == "margin"
-    several = replace(model, softmax=False)
-    assert corpus_target(several, "margin") == "a"
+    assert quantity_of(named, "margin").weights == (0, 0, 0, 1)
+    several = replace(model, outputs=Outputs(model.outputs.names))
+    assert quantity_of(several).target == "a"
     polar = random_model(0)
-    assert corpus_target(polar, "margin") == "margin"
+    assert quantity_of(polar).target == "margin"
     assert quantity_of(polar, "margin").poles == ("positive", "negative")
     assert quantity_of(polar, "negative").poles == ("negative", "positive")
     with pytest.raises(QuantityError, match="for instance a:d, or one against the rest, a:rest"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from textcond.errors import ModelError
 from textcond.model import checkpoint
 from textcond.model.checkpoint import load, model_summaries, save
 from textcond.model.model import Model
+from textcond.model.outputs import SENTIMENT, Outputs
 from textcond.text.vocabulary import Vocabulary
 
 
@@ -32,7 +34,7 @@ def edit_config(folder: Path, **changes: object) -> None:
 
 def test_the_shipped_model(sst: Model) -> None:
     assert sst.name == "sst"
-    assert sst.outputs == ("positive", "negative")
+    assert sst.outputs == SENTIMENT
     assert sst.network.shape.filters == 256
     assert not sst.network.training
     size = sum(path.stat().st_size for path in (ROOT / "models" / "sst").iterdir())
@@ -169,9 +171,8 @@ def test_what_cannot_be_loaded_replaces_nothing(tmp_path: Path, sst: Model, copy
     network = deepcopy(sst.network)
     with torch.no_grad():
         network.hidden.bias[0] = float("nan")
-    content = {"vocabulary": sst.vocabulary, "details": {}, "metrics": {}, "card": ""}
     with pytest.raises(ModelError, match="holds weights that are not finite"):
-        save(copy, network=network, **content)
+        save(replace(sst, network=network), copy, details={}, metrics={}, card="")
     assert load(copy).hash == sst.hash
     assert [path.name for path in tmp_path.iterdir()] == [copy.name]
 
@@ -182,7 +183,7 @@ def test_a_vocabulary_of_another_model(sst: Model) -> None:
     ):
         Model("mixed", sst.network, Vocabulary(["good", "bad"]))
     with pytest.raises(ModelError, match="names 3 outputs but the network has 2"):
-        Model("mixed", sst.network, sst.vocabulary, outputs=("a", "b", "c"))
+        Model("mixed", sst.network, sst.vocabulary, outputs=Outputs(("a", "b", "c")))
 
 
 def test_loading_touches_no_random_state() -> None:

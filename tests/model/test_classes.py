@@ -16,6 +16,7 @@ from textcond.corpora.questions import ANSWER_TYPES
 from textcond.errors import CorpusError
 from textcond.model.checkpoint import model_summaries
 from textcond.model.model import Model
+from textcond.model.outputs import Outputs
 from textcond.model.training.batches import predict_logits
 from textcond.model.training.building import build_model
 from textcond.model.training.calibration import calibration_errors, fit_temperature
@@ -39,7 +40,7 @@ def model(folder: Path) -> Model:
 
 
 def test_it_learns_the_classes(model: Model, folder: Path) -> None:
-    assert (model.outputs, model.outputs.softmax) == (ANSWER_TYPES, True)
+    assert model.outputs == Outputs(ANSWER_TYPES, softmax=True)
     figures = evaluate(model, load_corpus("questions", "test", data_dir=folder))
     assert figures["accuracy"] > 0.9
     assert figures["texts"] == 200
@@ -93,9 +94,9 @@ def test_a_corpus_of_other_labels_is_refused(model: Model, sst: Model, folder: P
 
 def test_calibration_is_that_of_the_class_that_is_called(model: Model, folder: Path) -> None:
     rows = load_corpus("questions", "test", data_dir=folder)
-    examples = encode_examples(rows, model.vocabulary)
+    examples = encode_examples(rows, model.vocabulary, model.outputs)
     (error,) = calibration_errors(
-        predict_logits(model.network, examples), examples.targets, softmax=True
+        predict_logits(model.network, examples), examples.targets, model.outputs
     )
     assert error == model.metrics["calibration"]["class"]["after"]
     # Logits that mean a fifth for each class, said with three times the confidence.
@@ -103,7 +104,7 @@ def test_calibration_is_that_of_the_class_that_is_called(model: Model, folder: P
     targets = torch.tensor([[1.0, 0.0]] * 100)
     targets[1::2] = torch.tensor([0.0, 1.0])
     targets[:50:2] = torch.tensor([0.0, 1.0])
-    scale = fit_temperature(logits, targets, softmax=True)
+    scale = fit_temperature(logits, targets, Outputs(("a", "b"), softmax=True))
     # Of 100 texts 75 are right: the difference should be log 3.
     assert 3.0 / scale == pytest.approx(float(torch.log(torch.tensor(3.0))), rel=1e-4)
 
@@ -128,7 +129,7 @@ def test_at_the_command_line(run: Run, model: Model, folder: Path) -> None:
     assert "filters respond to 'how many'" in out
     code, out, err = run("explain", "how many?", "--model", name, "--target", "positive")
     assert code == 2
-    assert "`target` is 'positive'; this model has numeric, date" in err
+    assert "`target` is 'positive'; this model has margin, numeric, date" in err
     arguments = ("analyze", "--model", name, "--data", "questions", "--data-dir", str(folder))
     code, out, err = run(*arguments, "--split", "test", "--target", "date:string", "--out", "of")
     assert code == 0

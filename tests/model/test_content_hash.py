@@ -6,14 +6,18 @@ import copy
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 import textcond
+from tests.conftest import random_model
 from textcond.model.checkpoint import load
 from textcond.model.model import Model
 from textcond.model.network import TextCNN
+from textcond.model.outputs import Outputs
+from textcond.text.vocabulary import Vocabulary
 
 
 def zero_a_filter(network: TextCNN) -> None:
@@ -67,4 +71,25 @@ def test_a_copy_keeps_the_hash(sst: Model) -> None:
     network = copy.deepcopy(sst.network)
     through_data(network)
     assert replace(sst, network=network).hash != sst.hash
-    assert replace(sst, fingerprint=None).hash == ""
+
+
+def test_models_that_are_not_saved_have_hashes_of_their_content(sst: Model) -> None:
+    first, again, other = random_model(0), random_model(0), random_model(1)
+    assert len({first.hash, other.hash, replace(sst, fingerprint=None).hash, sst.hash}) == 4
+    assert first.hash == again.hash
+    assert len(first.hash) == len(sst.hash)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"outputs": Outputs(("positive", "negative"), softmax=True)},
+        {"outputs": Outputs(("negative", "positive"))},
+        {"vocabulary": Vocabulary([f"v{number}" for number in range(30)])},
+    ],
+)
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_other_outputs_or_words_give_another_hash(is_saved: bool, changed: dict[str, Any]) -> None:
+    model = random_model(0)
+    named = model if is_saved else replace(model, fingerprint=None)
+    assert replace(named, **changed).hash != named.hash

@@ -81,7 +81,7 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
         rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
         pair = f", or one against another, for instance {names[0]}:{names[-1]}"
         raise QuantityError(
-            f"`target` is {target!r}; this model has {MARGIN}, {', '.join(names)}"
+            f"`target` is {target!r}; this model has {', '.join(dict.fromkeys((MARGIN, *names)))}"
             f"{pair if len(names) > 1 else ''}{rest}."
         )
     plus, minus = sides

@@ -14,6 +14,7 @@ from textcond.analysis.polarity.sides import gold_of_analysis, sides_of, sides_o
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.quantity import quantity_of
 from textcond.model.model import Model
+from textcond.model.outputs import Outputs
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, -1.0], [0.0, -1.0, 3.0], [-1.0, -1.0, -2.0]])
 
@@ -30,7 +31,7 @@ LOGITS = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, -1.0], [0.0, -1.0, 3.0], [-1.0, -
 def test_what_the_network_calls(
     target: str, softmax: bool, first: list[int], second: list[int]
 ) -> None:
-    model = replace(random_model(0, classes=3), softmax=softmax)
+    model = replace(random_model(0, classes=3), outputs=Outputs(("a", "b", "c"), softmax))
     sides = sides_of(model, quantity_of(model, target))
     assert sides.sense == 1
     assert sides.calls_first(LOGITS).astype(int).tolist() == first
@@ -74,7 +75,7 @@ def test_the_labels_of_classes(tmp_path: Path) -> None:
 
 
 def test_the_labels_of_several_classes_a_text(tmp_path: Path) -> None:
-    model = replace(random_model(0, classes=3), softmax=False)
+    model = replace(random_model(0, classes=3), outputs=Outputs(("a", "b", "c")))
     feature = List(ClassLabel(names=["a", "b", "c"]))
     features = Features({"text": Value("string"), "classes": feature})
     columns = {"text": ["w1", "w2", "w3", "w4"], "classes": [[0, 1], [1], [], [2]]}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,12 @@ import pytest
 from datasets import Dataset, IterableDataset
 from filelock import FileLock
 
-from tests.conftest import SENTENCES, Run
+from tests.conftest import SENTENCES, Run, random_model
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.analysis.store.resume import Progress
 from textcond.attribution.conductance import conductance, filter_conductance
 from textcond.corpora.user_files import stream_file
 from textcond.errors import AnalysisError
-from textcond.model.content_hash import Fingerprint
 from textcond.model.model import Model
 
 
@@ -167,8 +167,7 @@ def test_another_analysis_is_refused(model: Model, tmp_path: Path, small_shards:
         with pytest.raises(AnalysisError, match=r"another corpus|a longer corpus"):
             CorpusConductance.compute(model, dataset_of(other), out)
     assert content(out) == before
-    fingerprint = Fingerprint.of("00", model.network)
-    other_model = Model("other", model.network, model.vocabulary, fingerprint=fingerprint)
+    other_model = replace(random_model(1), name="other")
     with pytest.raises(AnalysisError, match=r"computed with the model 'random' .*, not with"):
         CorpusConductance.open(out).check_model(other_model)
 

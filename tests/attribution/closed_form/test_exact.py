@@ -297,7 +297,11 @@ def test_the_batch_changes_no_bit(classes: int, dtype: torch.dtype) -> None:
     model = random_model(5, classes=classes)
     texts = [[f"w{(7 * row + place) % 30}" for place in range(row % 9 + 1)] for row in range(37)]
     for output in ("logit", "probability"):
-        options: dict[str, Any] = {"target": model.outputs[0], "output": output, "dtype": dtype}
+        options: dict[str, Any] = {
+            "target": model.outputs.names[0],
+            "output": output,
+            "dtype": dtype,
+        }
         many = filter_conductance(model, texts, **options)
         for row, text in enumerate(texts):
             one = filter_conductance(model, [text], **options)

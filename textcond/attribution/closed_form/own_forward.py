@@ -57,8 +57,10 @@ def check_closed_form(network: TextCNN) -> None:
     """
     if network in _probed:
         return
-    count = network.shape.words
-    rows = [[(17 + 7919 * place) % count for place in range(length)] for length in _LENGTHS]
+    known = network.embedding.weight.isfinite().all(dim=1).nonzero()[:, 0].tolist()
+    rows = [
+        [known[(17 + 7919 * place) % len(known)] for place in range(length)] for length in _LENGTHS
+    ]
     head = Head.of(network, torch.float64)
     strengths = winning_windows(network, words_of(rows), torch.float64).strengths
     ours = head.logits(head.units(functional.relu(strengths + head.filter_bias)))

@@ -192,7 +192,7 @@ def test_the_model_of_an_analysis(run: Run, in_folder: Path, classes: str) -> No
 
 def test_predicting_a_file(run: Run, in_folder: Path, classes: str) -> None:
     lines = [
-        '{"text": "what a dog that was", "label": "animal"}',
+        '{"id": "a1", "text": "what a dog that was", "label": "animal"}',
         '{"text": "blue"}',
         '{"text": ""}',
         '{"text": 7}',
@@ -211,10 +211,10 @@ def test_predicting_a_file(run: Run, in_folder: Path, classes: str) -> None:
     assert table == [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     header, *rest = Path("out.csv").read_text().splitlines()
     assert header == (
-        "line,text,label,prediction,probability_animal,probability_colour,probability_food,margin,"
+        "line,id,text,label,prediction,probability_animal,probability_colour,probability_food,margin,"
         "unknown_words,problem"
     )
-    assert rest[0].startswith("1,what a dog that was,animal,animal,0.7")
+    assert rest[0].startswith("1,a1,what a dog that was,animal,animal,0.7")
     assert [row["line"] for row in table] == [1, 2, 3, 4, 5, 6, 7]
     assert [row["prediction"] for row in table] == [
         *("animal", "colour", None, None, None, None, "animal"),
@@ -237,6 +237,34 @@ def test_predicting_a_file(run: Run, in_folder: Path, classes: str) -> None:
     _, out, _ = run("predict", "rows.csv", "--model", "kinds", "--out", "rows.jsonl")
     assert "4 rows are in rows.jsonl." in out
     assert "2 rows could not be read; the column `problem` says why." in out
+
+
+def test_predictions_keep_the_columns_of_the_file(run: Run, in_folder: Path, classes: str) -> None:
+    (in_folder / "rows.csv").write_text("\ufeffID;Review;Score\n7;a dog;3\n8;red;\n")
+    reviews = ("--model", "kinds", "--text-column", "review")
+    answer_of(run, "predict", "rows.csv", *reviews, "--out", "out.parquet")
+    table = pq.read_table("out.parquet").to_pylist()
+    assert [*table[0]][:5] == ["line", "ID", "Review", "Score", "prediction"]
+    assert [[*row.values()][:5] for row in table] == [
+        [2, "7", "a dog", "3", "animal"],
+        [3, "8", "red", "", "colour"],
+    ]
+    lines = ['{"text": "a dog", "n": 3}', '{"text": "red", "tags": ["x", "y"], "ok": true}']
+    (in_folder / "rows.jsonl").write_text("\n".join(lines))
+    for name in ("out.csv", "out.jsonl"):
+        answer_of(run, "predict", "rows.jsonl", "--model", "kinds", "--out", name)
+    kept = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [(row["n"], row["tags"], row["ok"]) for row in kept] == [
+        *((3, None, None), (None, ["x", "y"], True)),
+    ]
+    header, first, second = Path("out.csv").read_text().splitlines()
+    assert header.startswith("line,text,n,tags,ok,prediction")
+    assert first.startswith("1,a dog,3,,,animal")
+    assert second.startswith('2,red,,"[""x"", ""y""]",true,colour')
+    (in_folder / "again.csv").write_text("text,margin\nred,1\n")
+    code, _, err = run("predict", "again.csv", "--model", "kinds", "--out", "c.csv")
+    assert code == 2
+    assert "again.csv has a column `margin`, as one of the answers is called; rename it." in err
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,7 @@ def test_columns_of_one_name(tmp_path: Path, header: str, names: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("a.csv", "text|label\ngood|1\n", r"only text\|label; part the columns with commas"),
         ("a.csv", "sentence\ngood\n", r"a\.csv has no column `text`, only sentence; name the"),
         ("a.csv", "", r"a\.csv is empty; give at least one text"),
         ("a.csv", "text,label\n", r"a\.csv has no rows; give at least one text"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from textcond.attribution.input_checks import check_is_model
 from textcond.attribution.prediction import MANY_UNKNOWN, Prediction, predict
-from textcond.corpora.file_rows import DEFAULT, Layout, Row, read_rows
+from textcond.corpora.file_rows import DEFAULT, Layout, Row, read_columns, read_rows
 from textcond.disk import write_whole
 from textcond.errors import CorpusError, TextError
 from textcond.model.model import Model
@@ -59,27 +59,35 @@ def predict_file(
 ) -> Predicted:
     """Predict every row of a csv, tsv, jsonl or txt file, and write csv, jsonl or parquet.
 
-    The columns of `out` are `line`, where the row begins in `path`; `text`; `label`, as it is
-    written there; `prediction`; `probability_NAME` of each output; `margin`, the logit of the
-    prediction less that of the next likely output, or for a sentiment model the positive less the
-    negative logit; `unknown_words`, the share of words outside the vocabulary; and `problem`, which
-    tells why a row could not be read and is empty otherwise. `watch` is told the lines that are
-    done and the lines of the file. `out` is written under a temporary name and renamed. Raises
-    `CorpusError` if the file as a whole cannot be read, or for another kind of `out`.
+    The columns of `out` are `line`, where the row begins in `path`; all columns of `path`;
+    `prediction`; `probability_NAME` of each output; `margin`, the logit of the prediction less that
+    of the next likely output, or for a sentiment model the positive less the negative logit;
+    `unknown_words`, the share of words outside the vocabulary; and `problem`, which tells why a row
+    could not be read and is empty otherwise. `watch` is told the lines that are done and the lines
+    of the file. `out` is written under a temporary name and renamed. Raises `CorpusError` if the
+    file as a whole cannot be read, if one of its columns has the name of an answer, or for another
+    kind of `out`.
     """
     check_is_model(model)
     check_output(path, out)
     lines = _count_lines(path)
+    columns = read_columns(path, layout=layout)
+    answers = _answers(model)
+    if taken := [name for name in columns if name in answers]:
+        raise CorpusError(
+            f"{path} has a column `{taken[0]}`, as one of the answers is called; rename it."
+        )
     calls = Counter(dict.fromkeys(model.outputs.names, 0))
     row_count = problems = mostly_unknown = 0
 
     def write(place: Path) -> None:
         nonlocal row_count, problems, mostly_unknown
         rows = read_rows(path, layout=layout, is_tolerant=True)
-        with _WRITERS[out.suffix.lower()](place, model.outputs.names) as writer:
+        with _WRITERS[out.suffix.lower()](place, _schema(columns, answers)) as writer:
             while chunk := list(islice(rows, _CHUNK)):
                 found = list(_predict(model, chunk))
-                writer([_line(model, row, one) for row, one in zip(chunk, found, strict=True)])
+                lines_out = zip(chunk, found, strict=True)
+                writer([_line(columns, answers, row, one) for row, one in lines_out])
                 predicted = [one for one in found if isinstance(one, Prediction)]
                 row_count += len(chunk)
                 problems += len(chunk) - len(predicted)
@@ -118,48 +126,50 @@ def _predict(model: Model, rows: Sequence[Row]) -> Iterator[Prediction | str]:
         yield str(one) if isinstance(one, TextError) else one
 
 
-def _line(model: Model, row: Row, found: Prediction | str) -> dict[str, Any]:
-    line: dict[str, Any] = {"line": row.line, "text": row.text, "label": row.label}
-    names = [f"probability_{name}" for name in model.outputs.names]
+def _answers(model: Model) -> dict[str, pa.DataType]:
+    """The columns that are added, with their types: the line first, the others last."""
+    return {
+        "line": pa.int64(),
+        "prediction": pa.string(),
+        **{f"probability_{name}": pa.float64() for name in model.outputs.names},
+        "margin": pa.float64(),
+        "unknown_words": pa.float64(),
+        "problem": pa.string(),
+    }
+
+
+def _line(
+    columns: Sequence[str], answers: Iterable[str], row: Row, found: Prediction | str
+) -> dict[str, Any]:
+    line = {"line": row.line, **{name: row.fields.get(name) for name in columns}}
     if isinstance(found, str):
-        nothing = dict.fromkeys(("prediction", *names, "margin", "unknown_words"))
+        nothing = {name: None for name in answers if name not in line}
         return {**line, **nothing, "problem": found}
-    heads = found.heads
     return {
         **line,
         "prediction": found.prediction,
-        **{f"probability_{name}": head["probability"] for name, head in heads.items()},
+        **{f"probability_{name}": head["probability"] for name, head in found.heads.items()},
         "margin": found.margin_logit,
         "unknown_words": found.unknown_words,
         "problem": "",
     }
 
 
-def _schema(outputs: Sequence[str]) -> pa.Schema:
-    return pa.schema(
-        [
-            ("line", pa.int64()),
-            ("text", pa.string()),
-            ("label", pa.string()),
-            ("prediction", pa.string()),
-            *((f"probability_{name}", pa.float64()) for name in outputs),
-            ("margin", pa.float64()),
-            ("unknown_words", pa.float64()),
-            ("problem", pa.string()),
-        ]
-    )
+def _schema(columns: Sequence[str], answers: Mapping[str, pa.DataType]) -> pa.Schema:
+    first, *others = answers.items()
+    return pa.schema([first, *((name, pa.string()) for name in columns), *others])
 
 
 @contextmanager
-def _csv(place: Path, outputs: Sequence[str]) -> Iterator[Writer]:
+def _csv(place: Path, schema: pa.Schema) -> Iterator[Writer]:
     with place.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _schema(outputs).names, lineterminator="\n")
+        writer = csv.DictWriter(file, schema.names, lineterminator="\n")
         writer.writeheader()
-        yield writer.writerows
+        yield lambda table: writer.writerows(_flat(line, schema) for line in table)
 
 
 @contextmanager
-def _json_lines(place: Path, outputs: Sequence[str]) -> Iterator[Writer]:
+def _json_lines(place: Path, schema: pa.Schema) -> Iterator[Writer]:
     with place.open("w", encoding="utf-8") as file:
         yield lambda table: file.writelines(
             json.dumps(line, ensure_ascii=False) + "\n" for line in table
@@ -167,13 +177,25 @@ def _json_lines(place: Path, outputs: Sequence[str]) -> Iterator[Writer]:
 
 
 @contextmanager
-def _parquet(place: Path, outputs: Sequence[str]) -> Iterator[Writer]:
-    schema = _schema(outputs)
+def _parquet(place: Path, schema: pa.Schema) -> Iterator[Writer]:
     with closing(pq.ParquetWriter(place, schema, compression="zstd")) as writer:
-        yield lambda table: writer.write_table(pa.Table.from_pylist([*table], schema=schema))
+        yield lambda table: writer.write_table(
+            pa.Table.from_pylist([_flat(line, schema) for line in table], schema=schema)
+        )
 
 
-_WRITERS: Mapping[str, Callable[[Path, Sequence[str]], AbstractContextManager[Writer]]] = {
+def _flat(line: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
+    """A line whose columns of text hold what is no text (a number, a list) as JSON."""
+    texts = {field.name for field in schema if pa.types.is_string(field.type)}
+    return {
+        name: value
+        if value is None or isinstance(value, str) or name not in texts
+        else json.dumps(value, ensure_ascii=False)
+        for name, value in line.items()
+    }
+
+
+_WRITERS: Mapping[str, Callable[[Path, pa.Schema], AbstractContextManager[Writer]]] = {
     ".csv": _csv,
     ".jsonl": _json_lines,
     ".parquet": _parquet,

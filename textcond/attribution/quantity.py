@@ -10,6 +10,7 @@ probabilities.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -80,8 +81,9 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
     if sides is None:
         rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
         pair = f", or one against another, for instance {names[0]}:{names[-1]}"
+        known = ", ".join(dict.fromkeys((MARGIN, *names)))
         raise QuantityError(
-            f"`target` is {target!r}; this model has {', '.join(dict.fromkeys((MARGIN, *names)))}"
+            f"`target` is {target!r}{_meant(target, names)}; this model has {known}"
             f"{pair if len(names) > 1 else ''}{rest}."
         )
     plus, minus = sides
@@ -91,6 +93,13 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
         weights = [1.0 if name == plus else others for name in names]
     poles = _poles(sides, model.outputs)
     return Quantity(target, reading, (*weights,), model.outputs.softmax, poles)
+
+
+def _meant(target: str, names: Sequence[str]) -> str:
+    """The output whose name is nearest, as a question; nothing if none is near."""
+    plain = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(target.casefold(), plain, 1, 0.8)
+    return f" (`{plain[near[0]]}`?)" if near else ""
 
 
 def _sides(target: str, names: Sequence[str]) -> tuple[str, str] | None:

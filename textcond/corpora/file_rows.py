@@ -12,6 +12,7 @@ import codecs
 import csv
 import difflib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Row:
     """`train`, `dev` or `test`, where a column says so."""
     problem: str = ""
     """Why the row cannot be read; empty if it can."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """All columns of the row, where rows are read with tolerance and this one can be read."""
 
 
 DEFAULT = Layout()
@@ -83,7 +86,7 @@ def read_rows(path: Path, *, layout: Layout = DEFAULT, is_tolerant: bool = False
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{path} is not UTF-8; convert it, for instance with `iconv -f {_encoding(path)} -t "
-            f"UTF-8 {path.name} > utf8{path.suffix}`."
+            f"UTF-8 {shlex.quote(str(path))} > utf8{path.suffix}`."
         ) from error
     except csv.Error as error:
         raise CorpusError(f"{path} is broken ({error}); mend its quotes.") from error
@@ -96,6 +99,17 @@ def read_rows(path: Path, *, layout: Layout = DEFAULT, is_tolerant: bool = False
         raise CorpusError(f"{path}, {error}.") from error
 
 
+def read_columns(path: Path, *, layout: Layout = DEFAULT) -> list[str]:
+    """The names of a file's columns, in order; of a jsonl file every key that a line has.
+
+    Raises what `read_rows` does for a file that cannot be read as a whole.
+    """
+    rows = read_rows(path, layout=layout, is_tolerant=True)
+    if path.suffix.lower() == ".jsonl":
+        return [*dict.fromkeys(name for row in rows for name in row.fields)]
+    return [*next((row.fields for row in rows if row.fields), ())]
+
+
 def _encoding(path: Path) -> str:
     """What a file that is not UTF-8 may be in, by the mark at its start."""
     with path.open("rb") as file:
@@ -104,7 +118,13 @@ def _encoding(path: Path) -> str:
 
 def _read_delimited(file: Any, path: Path, layout: Layout, is_tolerant: bool) -> Iterator[Row]:
     names = tuple(name.casefold().strip() for name in (SPLIT, layout.text, layout.label))
-    separator = _separator(file.readline(), path, names)
+    header = file.readline()
+    if header.casefold().startswith("sep="):
+        raise CorpusError(
+            f"{path} starts with {header.strip()!r}, which only spreadsheets read; delete this "
+            "line."
+        )
+    separator = _separator(header, path, names)
     file.seek(0)
     labels = KNOWN | _repeated(file, separator, names[-1])
     file.seek(0)
@@ -127,11 +147,13 @@ def _read_delimited(file: Any, path: Path, layout: Layout, is_tolerant: bool) ->
             raise FieldsError(number)
         else:
             has_part = split in table.keys and not is_tolerant
+            columns = zip(table.columns, table.keys, strict=True)
             yield Row(
                 number,
                 fields[text] or "",
                 _written(fields.get(label)),
                 _part(fields.get(split), number, path) if has_part else None,
+                fields={name: fields[key] or "" for name, key in columns} if is_tolerant else {},
             )
 
 
@@ -170,10 +192,11 @@ def _repeated(file: Iterable[str], separator: str, label: str) -> set[str]:
 def _no_column(given: str, option: str, columns: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(given.casefold(), map(str.casefold, columns), n=1)
     meant = next((f" (`{name}`?)" for name in columns if [name.casefold()] == nearest), "")
-    return (
-        f"has no column `{given}`{meant}, only {', '.join(columns)}; name the column with "
-        f"`--{option}-column`, or in the first line."
-    )
+    unread = len(columns) == 1 and "|" in columns[0]
+    remedy = "part the columns with commas, semicolons or tabs, in place of `|`"
+    if not unread:
+        remedy = f"name the column with `--{option}-column`, or in the first line"
+    return f"has no column `{given}`{meant}, only {', '.join(columns)}; {remedy}."
 
 
 def _part(written: str | None, line: int, path: Path) -> str:
@@ -194,6 +217,11 @@ def _read_json_lines(file: Any, path: Path, layout: Layout, is_tolerant: bool) -
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
+        if number == 1 and line.lstrip().startswith("["):
+            raise CorpusError(
+                f"{path} is one JSON array; write each of its objects on a line of its own, for "
+                f"instance with `jq -c '.[]' {shlex.quote(str(path))}`."
+            )
         try:
             row = json.loads(line)
             if not isinstance(row, dict):
@@ -216,13 +244,14 @@ def _read_json_lines(file: Any, path: Path, layout: Layout, is_tolerant: bool) -
             ) from error
         has_part = SPLIT in row and not is_tolerant
         part = _part(str(row[SPLIT]), number, path) if has_part else None
-        yield Row(number, text, None if label is None else _written(str(label)), part)
+        written = None if label is None else _written(str(label))
+        yield Row(number, text, written, part, fields=row if is_tolerant else {})
 
 
 def _read_lines(file: Any, path: Path, layout: Layout, is_tolerant: bool) -> Iterator[Row]:
     for number, line in enumerate(file, start=1):
         if line.strip():
-            yield Row(number, line.strip())
+            yield Row(number, line.strip(), fields={layout.text: line.strip()})
 
 
 _READERS = {

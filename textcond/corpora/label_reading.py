@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from textcond.errors import CorpusError
 MOST_CLASSES = 100
 _LONGEST_NAME = 100
 _STRENGTHS = ("very negative", "negative", "neutral", "positive", "very positive")
-_OTHER_WORDS = {"neg": 1, "false": 1, "neu": 2, "pos": 3, "true": 3}
+_OTHER_WORDS = {"neg": 1, "false": 1, "-": 1, "neu": 2, "pos": 3, "true": 3, "+": 3}
 _WORDS = {name: value for value, name in enumerate(_STRENGTHS)} | _OTHER_WORDS
 _SIGNS = {"-1": 1, "0": 2, "1": 3}
 _SCALE = {"0": 0, "1": 1, "2": 2, "3": 3, "4": 4}
@@ -37,6 +38,7 @@ classes, stars, or a scale from 0."""
 KNOWN = frozenset({*_POLES, *_WORDS, *_SCALE, *_STARS})
 """Labels that mean a polarity in some file."""
 _NUMBER = re.compile(r"\+?(-?\d{1,9})(?:\.0+)?(?: ?stars?)?")
+_DRAWN_STARS = re.compile(r"(★{1,5})☆{0,4}")
 
 
 class LabelError(Exception):
@@ -210,27 +212,58 @@ def _classes(labels: Mapping[str, str]) -> Labels:
         for label, name in labels.items()
         if name != spellings[_key(name)]
     ]
-    told += _misspelled(spellings)
+    told += _nearly_polarity(spellings)
+    told += _nearly_several(labels)
     values = {label: places[_key(name)] for label, name in labels.items()}
     return Labels(values, tuple(names), note="; ".join(told))
 
 
-def _misspelled(keys: Iterable[str]) -> list[str]:
-    """Which classes look like words for a polarity, where others are such words."""
-    if not {*_WORDS} & {*keys}:
+def _nearly_polarity(keys: Iterable[str]) -> list[str]:
+    """Which classes keep the others, which are words for a polarity, from being read as one."""
+    words = {*_WORDS} & {*keys}
+    if not words:
         return []
-    found = {key: difflib.get_close_matches(key, _WORDS, 1, 0.8) for key in {*keys} - {*_WORDS}}
-    return [
+    others = sorted({*keys} - words)
+    found = {key: difflib.get_close_matches(key, _WORDS, 1, 0.8) for key in others}
+    plain = [repr(key) for key in others if not found[key]]
+    told = []
+    if plain and len({_WORDS[word] for word in words}) < len(words):
+        told.append(
+            f"because of {', '.join(plain)} the labels are not read as a polarity, and every "
+            "spelling is a class of its own: give each label its meaning with `--labels` if that "
+            "is not meant"
+        )
+    return told + [
         f"{key!r} looks like a misspelling of {near[0]}, which keeps the labels from being a "
         f"polarity: correct it, or give its meaning with `--labels`"
-        for key, near in sorted(found.items())
+        for key, near in found.items()
         if near
     ]
 
 
+def _nearly_several(labels: Iterable[str]) -> list[str]:
+    """Whether labels look like several in one: their parts are labels, or stand in another one."""
+    for separator in ";|,":
+        parts = Counter(
+            part
+            for label in labels
+            for part in label_parts(label, separator)
+            if separator in label or label == part
+        )
+        joined = [label for label in labels if separator in label]
+        if any(all(parts[part] > 1 for part in label_parts(one, separator)) for one in joined):
+            return [
+                f"{joined[0]!r} looks like several labels: `--multi-label {separator!r}` reads it "
+                "so"
+            ]
+    return []
+
+
 def _key(label: str) -> str:
-    """One spelling for all of a label: `positive` for `Positive`, `1` for `1.0` and `1 star`."""
+    """One spelling for all of a label: `positive` for `Positive`, `1` for `1.0`, `1 star` and ★."""
     plain = " ".join(label.replace("_", " ").casefold().split())
+    if stars := _DRAWN_STARS.fullmatch(plain):
+        return str(len(stars[1]))
     number = _NUMBER.fullmatch(plain)
     return str(int(number[1])) if number else plain
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from datasets import Dataset, IterableDataset, concatenate_datasets
@@ -41,11 +42,7 @@ def load_corpus(
         path = Path(data)
         parts = split.split("+") if parts_of(path, layout=layout) else ()
         return load_file(path, layout=layout, parts=parts)
-    if data not in TRAINING_NAMES + PAIR_NAMES:
-        raise CorpusError(
-            f"`data` is {data!r}; it can be {', '.join(TRAINING_NAMES + PAIR_NAMES)}, or a file "
-            f"({', '.join(ENDINGS)})."
-        )
+    check_name("data", data, TRAINING_NAMES + PAIR_NAMES)
     parts = split.split("+")
     if len(set(parts)) < len(parts) or not all(parts):
         raise CorpusError(f"`split` is {split!r}; name each part once, for instance dev+test.")
@@ -66,6 +63,17 @@ def open_corpus(
     if is_file(data) and not has_parts(data, layout=layout):
         return stream_file(Path(data), layout=layout)
     return load_corpus(data, split, data_dir=data_dir, layout=layout)
+
+
+def check_name(argument: str, data: str, names: Sequence[str]) -> None:
+    """Raise `CorpusError` for what is neither one of these corpora nor a file that is read."""
+    if data in names or is_file(data):
+        return
+    if Path(data).is_file():
+        raise CorpusError(f"{data} is none of {', '.join(ENDINGS)}; convert it to one of them.")
+    raise CorpusError(
+        f"`{argument}` is {data!r}; it can be {', '.join(names)}, or a file ({', '.join(ENDINGS)})."
+    )
 
 
 def is_file(data: str) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from datasets import Dataset, concatenate_datasets
 
 from textcond.corpora.columns import CLASS, CLASSES, class_names, is_multiple
-from textcond.corpora.file_rows import DEFAULT, ENDINGS, Layout
-from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
+from textcond.corpora.file_rows import DEFAULT, Layout
+from textcond.corpora.loading import TRAINING_NAMES, check_name, is_file, load_corpus
 from textcond.corpora.negated_phrases import load_negation
 from textcond.corpora.splits import file_parts, wording
 from textcond.errors import CorpusError
@@ -74,7 +74,7 @@ def load_corpora(
 ) -> Corpora:
     """SST trains on phrases and is measured on sentences; of a file the parts are those of
     `parts.file_parts`. No text of the dev and test parts is pretrained on."""
-    _check_trainable("data", data)
+    check_name("data", data, TRAINING_NAMES)
     if is_file(data):
         parts = file_parts(Path(data), dev=dev, test=test, layout=layout)
         corpora = Corpora(
@@ -90,7 +90,7 @@ def load_corpora(
     _check_classes(corpora)
     if pretrain is None:
         return corpora
-    _check_trainable("pretrain", pretrain)
+    check_name("pretrain", pretrain, TRAINING_NAMES)
     more = labelled_rows(load_corpus(pretrain, "train", data_dir=data_dir, layout=layout), pretrain)
     if class_names(more) != corpora.classes:
         raise CorpusError(f"`pretrain` {pretrain!r} and {data!r} have other classes; leave it out.")
@@ -125,7 +125,10 @@ def _check_classes(corpora: Corpora) -> None:
         )
         for place, name in enumerate(corpora.classes):
             if not trained[place]:
-                raise CorpusError(f"No text to train on is of the class {name!r}; give some.")
+                raise CorpusError(
+                    f"No text to train on is of the class {name!r}, which stands in the dev or the "
+                    "test part; give some, or correct the label there."
+                )
         if len(corpora.classes) < 2:
             raise CorpusError(
                 f"All labels of {corpora.data} are {corpora.classes[0]!r}; give texts of two "
@@ -137,11 +140,3 @@ def _check_classes(corpora: Corpora) -> None:
             raise CorpusError(
                 f"`data` {corpora.data!r} has no {side} text to train on; give some of both kinds."
             )
-
-
-def _check_trainable(argument: str, corpus: str) -> None:
-    if corpus not in TRAINING_NAMES and not is_file(corpus):
-        raise CorpusError(
-            f"`{argument}` is {corpus!r}; it can be {', '.join(TRAINING_NAMES)}, or a file "
-            f"({', '.join(ENDINGS)})."
-        )

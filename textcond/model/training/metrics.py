@@ -72,10 +72,16 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
             "This model gives no label to any dev text: it has learned nothing. Give it more "
             "texts, or more `--epochs`."
         ]
-    if not dev["confusion"]:
-        return []
+    if not dev["confusion"]:  # several labels a text
+        if accuracy > majority:
+            return []
+        return [
+            f"This model gives {accuracy:.1%} of the dev texts exactly their labels, and always "
+            f"answering the most frequent set of labels would do so for {majority:.1%}: it has "
+            "learned little. Give it more texts, or more `--epochs`."
+        ]
     wanted, called = (np.array(dev["confusion"]).sum(axis=axis) for axis in (1, 0))
-    if np.count_nonzero(wanted) < 2:  # there is nothing to tell apart
+    if np.count_nonzero(wanted) < 2 and accuracy == 1:  # there is nothing to tell apart
         return []
     if np.count_nonzero(called) == 1:
         name = list(dev["classes"])[int(called.argmax())]

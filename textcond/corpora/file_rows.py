@@ -217,7 +217,7 @@ def _read_json_lines(file: Any, path: Path, layout: Layout, is_tolerant: bool) -
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
-        if number == 1 and line.lstrip().startswith("["):
+        if number == 1 and (line.strip() == "[" or line.lstrip().startswith("[{")):
             raise CorpusError(
                 f"{path} is one JSON array; write each of its objects on a line of its own, for "
                 f"instance with `jq -c '.[]' {shlex.quote(str(path))}`."

@@ -59,8 +59,11 @@ def test_learns_and_saves(corpus: str) -> None:
     model = load("small")
     assert model.metrics["test"]["margin_accuracy"] == 1.0
     assert [epoch["epoch"] for epoch in model.metrics["history"]] == [1, 2, 3, 4]
-    assert [progress.batches_done for progress in seen] == list(range(1, seen[-1].batches + 1))
-    assert seen[-1].dev_accuracy is not None
+    batches, ends = ([one for one in seen if one.ends_epoch is ends] for ends in (False, True))
+    assert [one.batches_done for one in batches] == list(range(1, seen[-1].batches + 1))
+    history = model.metrics["history"]
+    assert [one.dev_accuracy for one in ends] == [epoch["dev_accuracy"] for epoch in history]
+    assert next(one.dev_accuracy for one in batches if one.epoch == 1) is None
     assert not Path("models/small.training.pt").exists()
     card = Path("models/small/README.md").read_text()
     for heading in ("Data", "Recipe", "Figures", "Limits"):

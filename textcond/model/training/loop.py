@@ -13,7 +13,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a training run stands, reported after every batch."""
+    """Where a training run stands, reported after every batch and at the end of every epoch."""
 
     stage: str
     """`pretraining` or `training`."""
@@ -79,7 +79,8 @@ class Progress:
     """Of the last finished epoch."""
     seconds_left: float
     """If no epoch is saved by stopping early."""
-    ends_epoch: bool
+    ends_epoch: bool = False
+    """Whether the epoch is over: measured, and kept if the run is."""
 
 
 @dataclass(slots=True)
@@ -172,10 +173,12 @@ def train(
             if run.history and len(run.history) == run.pretraining_epochs:
                 run.network.load_state_dict(run.average.state_dict())
                 run.optimizer, run.steps = _optimizer(run.network, recipe), 0
-            _epoch(run, data, recipe, watch)
+            last = _epoch(run, data, recipe, watch)
             _measure(run, data)
             if checkpoint is not None:
                 _save(checkpoint, {"identity": identity, "run": run.state()})
+            dev_accuracy = run.history[-1]["dev_accuracy"]
+            watch(replace(last, dev_accuracy=dev_accuracy, ends_epoch=True))
     run.average.load_state_dict(run.best)
     return run.average.eval(), run.history
 
@@ -219,7 +222,8 @@ def initial_network(
 
 def _epoch(
     run: _Run, data: TrainingData, recipe: Recipe, watch: Callable[[Progress], None]
-) -> None:
+) -> Progress:
+    """Where the run stands after the epoch's last batch."""
     epoch, stage = len(run.history) + 1, "pretraining" if run.pretrains else "training"
     torch.manual_seed(recipe.seed * 1_000 + epoch)  # dropout
     generator = np.random.default_rng([recipe.seed, epoch])
@@ -245,25 +249,24 @@ def _epoch(
         _average(run, recipe)
         total += loss.item()
         seconds = (time.monotonic() - started) / done
-        watch(
-            Progress(
-                stage=stage,
-                epoch=epoch,
-                epochs=run.pretraining_epochs + recipe.epochs,
-                batches_done=before + done,
-                batches=before + batches + after,
-                loss=total / done,
-                dev_accuracy=run.history[-1]["dev_accuracy"] if run.history else None,
-                seconds_left=seconds * (batches + after - done),
-                ends_epoch=done == batches,
-            )
+        progress = Progress(
+            stage=stage,
+            epoch=epoch,
+            epochs=run.pretraining_epochs + recipe.epochs,
+            batches_done=before + done,
+            batches=before + batches + after,
+            loss=total / done,
+            dev_accuracy=run.history[-1]["dev_accuracy"] if run.history else None,
+            seconds_left=seconds * (batches + after - done),
         )
+        watch(progress)
     if not np.isfinite(total) or not has_finite_weights(run.network):
         raise TrainingError(
             f"The loss or a weight of epoch {epoch} is not finite; lower `learning_rate` "
             f"({recipe.learning_rate}) and check the vectors."
         )
     run.history.append({"epoch": epoch, "stage": stage, "loss": total / batches})
+    return progress
 
 
 def _batches(run: _Run, data: TrainingData, recipe: Recipe) -> tuple[int, int, int]:

@@ -203,8 +203,8 @@ def test_negation_by_a_file(run: Run, sst: Model, analysis: CorpusConductance, p
     assert answer == as_json({"pairs": str(pairs), **expected.to_dict()})
     assert [len(side["filters"]) for side in answer["sides"]] == [256, 256]
     view = view_of(run, *command)
-    assert "Negation of positive words moves the score down" in view
-    assert "Negation of negative words moves the score up" in view
+    assert "Negation of positive words should move the score down" in view
+    assert "Negation of negative words should move the score up" in view
     assert "share of it removed" in view
 
 

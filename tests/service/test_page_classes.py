@@ -73,8 +73,12 @@ def test_a_file_of_classes_on_the_page(browser: Browser, service: Running, tmp_p
             expect(page.get_by_role("cell", name=f"{word} → food", exact=True)).to_be_visible()
         page = go(f"#negation/{analysis['id']}", "form")
         page.get_by_role("button", name="Find negation filters").click()
-        expect(page.get_by_role("heading", name="Negation of food words")).to_be_visible()
-        expect(page.get_by_role("heading", name="Negation of not food words")).to_be_visible()
+        expect(
+            page.get_by_role("heading", name="Negation of words that speak for food")
+        ).to_be_visible()
+        expect(
+            page.get_by_role("heading", name="Negation of words that speak against food")
+        ).to_be_visible()
         expect(page.get_by_text("By phrases of page-kinds.")).to_be_visible()
         page = go("#filters?model=page-kinds", "table")
         page.get_by_label("Side").select_option("not food")

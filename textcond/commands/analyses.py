@@ -14,6 +14,7 @@ import typer
 from textcond.commands.common import (
     AnalysisFolder,
     AsJson,
+    CorpusTarget,
     DataDir,
     LabelColumn,
     LabelMeanings,
@@ -24,7 +25,6 @@ from textcond.commands.common import (
     Seed,
     Shown,
     Strict,
-    Target,
     TextColumn,
     check_place,
     choose_part,
@@ -55,7 +55,10 @@ def analyze(
     ] = "sst",
     split: Annotated[
         str | None,
-        typer.Option(help="train, dev or test, or several; else dev+test. A file has no parts."),
+        typer.Option(
+            help="train, dev or test, or several; by default dev+test. A file has these parts if "
+            "it has a column `split`; otherwise all of it is analyzed."
+        ),
     ] = None,
     data_dir: DataDir = None,
     text_column: TextColumn = "text",
@@ -63,7 +66,7 @@ def analyze(
     labels: LabelMeanings = None,
     strict: Strict = False,
     model: ModelName = "sst",
-    target: Target = "margin",
+    target: CorpusTarget = "margin",
     output: Output = "logit",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of this machine to compute with.")
@@ -221,7 +224,7 @@ def negation(
             watch=watch,
         )
     answer = {"pairs": named, **result.to_dict(top=top)} if as_json else {}
-    show(as_json, answer, lambda: negation_view(result, top=top))
+    show(as_json, answer, lambda: negation_view(result, pairs=named, top=top))
 
 
 def rules(
@@ -247,8 +250,9 @@ def rules(
         Path | None, typer.Option("--out", help="Write the rules to this file.")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", help="Of the file: json, csv or spacy.")
-    ] = "json",
+        str | None,
+        typer.Option("--format", help="The form of the file: json (the default), csv or spacy."),
+    ] = None,
     top: Shown = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -261,8 +265,10 @@ def rules(
     from textcond.report.terminal_analyses import rules_view
     from textcond.report.terminal_progress import counting_progress
 
-    if form not in ("json", "csv", "spacy"):
+    if form not in (None, "json", "csv", "spacy"):
         raise AnalysisError(f"`format` is {form!r}; it can be json, csv or spacy.")
+    if form is not None and file is None:
+        raise AnalysisError("`format` is that of a file; name the file with `--out`.")
     check_place(file)
     analysis = CorpusConductance.open(folder)
     other = None if held_out is None else CorpusConductance.open(held_out)
@@ -292,7 +298,7 @@ def rules(
             "json": lambda: json.dumps(answer, ensure_ascii=False, indent=1) + "\n",
             "csv": result.to_csv,
             "spacy": result.to_spacy,
-        }[form]()
+        }[form or "json"]()
         write_whole(file, lambda path: path.write_text(content, encoding="utf-8"))
     show(as_json, answer, lambda: rules_view(result, check, top=top))
 

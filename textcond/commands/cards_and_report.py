@@ -21,6 +21,7 @@ from textcond.commands.common import (
     note_labels,
     show,
 )
+from textcond.errors import AnalysisError
 
 
 def card(
@@ -67,6 +68,8 @@ def report(
     analysis = CorpusConductance.open(folder)
     place = file or folder / "report.html"
     check_place(place)
+    if place.suffix.lower() not in (".html", ".htm"):
+        raise AnalysisError(f"The report is an HTML page, but `--out` is {place}; end it in .html.")
     other = None if held_out is None else CorpusConductance.open(held_out)
     note_labels(analysis, data_dir)
     loaded = model_of(analysis, model)

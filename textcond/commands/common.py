@@ -30,8 +30,19 @@ ModelOfAnalysis = Annotated[
 Target = Annotated[
     str,
     typer.Option(
-        help="The score to explain: positive, negative or margin; of a classifier a class, A:B for "
-        "two, or margin: the class it calls against the next likely."
+        help="The score to explain: positive, negative or margin, their difference. In a model of "
+        "other classes a class, one class against another (A:B) or against the rest (A:rest), or "
+        "margin, the predicted class against the second most likely."
+    ),
+]
+CorpusTarget = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="The score to explain: positive, negative or margin, their difference. In a model of "
+        "other classes one class against the rest (A:rest) or against another (A:B), or a class "
+        "alone. There margin stands for the first class against the rest, or for the first class "
+        "alone if a text can have several.",
     ),
 ]
 Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]
@@ -165,11 +176,20 @@ def layout_of(
 def choose_part(
     data: str, split: str | None, default: str, *, layout: Layout | None = None
 ) -> str | None:
-    """The parts of a corpus to read, or None where it has no parts."""
+    """The parts of a corpus to read, or None where it has no parts.
+
+    Which rows of a user's file are read, if not all, is said on standard error.
+    """
     from textcond.corpora.file_rows import DEFAULT
-    from textcond.corpora.loading import has_parts
+    from textcond.corpora.loading import has_parts, is_file
 
     if has_parts(data, layout=layout or DEFAULT):
+        if split is None and is_file(data):
+            console(stderr=True).print(
+                f"{data} has a column `split`: its {default.replace('+', ' and ')} rows are read. "
+                "`--split train+dev+test` reads all.",
+                soft_wrap=True,
+            )
         return split or default
     if split is not None:
         raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")

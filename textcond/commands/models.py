@@ -185,7 +185,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="train, dev or test, or several: dev+test, the default of sst-negation; "
-            "otherwise test. A file has no parts."
+            "otherwise test. A file has these parts if it has a column `split`."
         ),
     ] = None,
     data_dir: DataDir = None,

@@ -10,6 +10,7 @@ import torch
 
 from textcond.model.model import Model
 
+_DATA_DIR = "`--data-dir` is the folder of SST's trees or of the questions. "
 _LIMITS = """\
 - English only, and best on text like the training text.
 - A window sees {width} words at most; what depends on words further apart is out of reach.
@@ -49,8 +50,8 @@ def model_card(
         "## Recipe",
         _command(model.name, details, options),
         f"With torch {torch.__version__.split('+')[0]} on {torch.get_num_threads()} threads. "
-        "`--data-dir` is the folder of SST's trees or of the questions. The same command gives the "
-        "same bits on one machine with the same number of threads.",
+        f"{_DATA_DIR if details['data'] in ('sst', 'sst-phrases', 'questions') else ''}The same "
+        "command gives the same bits on one machine with the same number of threads.",
         "## Figures",
         *(f"**{warning}**" for warning in metrics["warnings"]),
         _accuracies(metrics),
@@ -72,7 +73,14 @@ def _kind(model: Model) -> str:
 
 
 def _command(name: str, details: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    named = {f"--{key.replace('_', '-')}": value for key, value in details["recipe"].items()}
+    unused = set() if details["pretraining"] else {"pretraining_epochs"}
+    if details["data"] not in ("sst", "sst-phrases"):
+        unused |= {"substitutions", "negations"}
+    named = {
+        f"--{key.replace('_', '-')}": value
+        for key, value in details["recipe"].items()
+        if key not in unused
+    }
     said = {key: value for key, value in (named | dict(options)).items() if value is not None}
     command = shlex.join(["textcond", "train", "--data", details["data"], "--name", name])
     flags = [key for key, value in said.items() if value is True]
@@ -142,10 +150,14 @@ def _negation(metrics: Mapping[str, Any]) -> str:
         (name.replace("_", " "), *(_shown(figures[name]) for figures in columns.values()))
         for name in metrics["minimal_pairs"]
     ]
+    trees = (
+        "those of SST's dev and test trees that training has not seen (`sst-negation`), and "
+        if metrics.get("negation")
+        else ""
+    )
     return (
-        "Margins of phrases with and without a negator: those of SST's dev and test trees that "
-        "training has not seen (`sst-negation`), where the model was trained on SST, and "
-        "sentences of our own (`minimal-pairs`).\n\n"
+        f"Margins of phrases with and without a negator: {trees}the sentences of `minimal-pairs`, "
+        "which come with textcond.\n\n"
     ) + markdown_table(("", *columns), rows)
 
 

@@ -23,6 +23,7 @@ from textcond.attribution.ranking import first_of
 if TYPE_CHECKING:  # each command imports what it needs, and no more
     from textcond.attribution.explanation import Explanation, PatternQuery
     from textcond.attribution.file_prediction import Predicted
+    from textcond.attribution.quantity import Quantity
 
 _SHOWN_TOKENS = 400
 """Longer texts are cut here in the terminal; `--json` gives them whole."""
@@ -49,14 +50,14 @@ def query_view(query: PatternQuery, *, top: int = 10) -> RenderableType:
     """The filters that respond to the pattern."""
     explanation = query.explanation
     pattern = " ".join(query.pattern)
-    table = _filter_table("From the pattern", "Share", "Conductance")
+    table = _filter_table("From the pattern", "Pattern's share", "Conductance")
     for match in first_of(query.matches, top):
         first, second, conductance, ngram = _filter_cells(explanation, match.filter)
         table.add_row(
             first,
             second,
             f"{match.pattern_conductance:+.3f}",
-            f"{abs(match.share):.0%}",
+            f"{match.share:+.0%}",
             conductance,
             ngram,
         )
@@ -108,7 +109,7 @@ def scores_view(title: str, figures: Mapping[str, Any]) -> RenderableType:
 
 def _confusion_table(figures: Mapping[str, Any]) -> Table:
     confusion = Table(box=None, header_style="bold")
-    confusion.add_column("True class, by what the model calls it")
+    confusion.add_column("True class, by what is predicted")
     for name in figures["classes"]:
         confusion.add_column(name, justify="right")
     for name, row in zip(figures["classes"], figures["confusion"], strict=True):
@@ -120,7 +121,7 @@ _HEADS = {
     "positive_accuracy": "accuracy of the positive head, asked yes or no",
     "negative_accuracy": "accuracy of the negative head, asked yes or no",
     "margin_accuracy": "accuracy of the margin, positive and negative texts",
-    "nothing_called": "share of the texts without any label by the model",
+    "nothing_called": "share of the texts for which no label is predicted",
     "calibration_error": "expected calibration error: confidence against accuracy",
     "positive_calibration_error": "expected calibration error of the positive head",
     "negative_calibration_error": "expected calibration error of the negative head",
@@ -193,16 +194,23 @@ def _head_lines(explanation: Explanation) -> list[Text]:
         f"{name} {head['probability']:.3f} (logit {head['logit']:+.2f})"
         for name, head in explanation.heads.items()
     ]
-    quantity = f"{result.quantity.target} {result.quantity.output}"
+    quantity = f"{result.quantity.target}, {reading_of(result.quantity)}"
     return [
         Text.assemble((explanation.prediction, "bold"), f"   {'   '.join(heads)}"),
         Text(
-            f"{quantity} {result.score:+.3f}, baseline {result.baseline_score:+.3f}   "
+            f"{quantity}: {result.score:+.3f}, of the baseline {result.baseline_score:+.3f}   "
             f"model {model.name} {model.hash}",
             style="dim",
         ),
         *([Text(explanation.warning, style="bold red")] if explanation.warning else []),
     ]
+
+
+def reading_of(quantity: Quantity) -> str:
+    """How a score reads the outputs, in words: a score of several outputs is a difference."""
+    several = sum(weight != 0 for weight in quantity.weights) > 1
+    plural = {"logit": "logits", "probability": "probabilities"}[quantity.output]
+    return f"difference of {plural}" if several else quantity.output
 
 
 def _sentence_lines(explanation: Explanation) -> list[RenderableType]:
@@ -224,7 +232,7 @@ def _filter_table(*numbers: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("Filter", "Width", *numbers):
         table.add_column(name, justify="right")
-    table.add_column("Winning n-gram, with each word's share")
+    table.add_column("Winning n-gram; of each word, what it gives")
     return table
 
 
@@ -234,11 +242,16 @@ def _filter_cells(explanation: Explanation, filter: int) -> tuple[str, str, str,
     parts = result.values[start:end, filter].tolist()
     amount = sum(map(abs, parts)) or 1.0
     ngram = [
-        _word(token, part / amount, f"{part / amount:+.0%}")
+        _word(token, part / amount, signed_share(part / amount))
         for token, part in zip(result.tokens[start:end], parts, strict=True)
     ]
     width = explanation.model.network.shape.width(filter)
     return str(filter), str(width), f"{float(result.by_filter[filter]):+.3f}", _Words(ngram)
+
+
+def signed_share(share: float) -> str:
+    """A share with its sign, in percent; one that rounds to 0 has none."""
+    return f"{share:+.0%}" if round(100 * share) else "0%"
 
 
 def _word(token: str, strength: float, number: str) -> Text:

@@ -44,13 +44,16 @@ def division_view(division: Division) -> RenderableType:
     return Group(figures_view(title, division_figures(division)), "", table)
 
 
-def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
-    """For each side the filters with their evidence, the causal check and the sentences."""
-    parts: list[RenderableType] = []
+def negation_view(negation: Negation, *, pairs: str, top: int = 10) -> RenderableType:
+    """For each side the filters with their evidence, the causal check and the sentences.
+
+    `pairs` is what the pairs are called that the filters were looked for with.
+    """
+    parts: list[RenderableType] = [Text(f"By phrases of {pairs}, with and without a negator."), ""]
     for side in negation.sides:
         found, causes = side.filters, side.causes
         way = "down" if found.direction < 0 else "up"
-        title = f"Negation of {found.negated} words moves the score {way}"
+        title = f"Negation of {found.subject} should move the score {way}"
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("Filter", "Width", "Found", "Score", *map(_spaced, found.evidence_names)):
             table.add_column(name, justify="right")
@@ -79,7 +82,7 @@ def negation_view(negation: Negation, *, top: int = 10) -> RenderableType:
 def _retrieval_lines(retrieval: Retrieval, top: int) -> list[RenderableType]:
     """The sentences where the found filters push most."""
     if not retrieval.sentences:
-        return [Text("They push that way in no sentence of the analysis.")]
+        return [Text(retrieval.note)]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("Conductance", "Filter"):
         table.add_column(name, justify="right")
@@ -96,7 +99,8 @@ def _retrieval_lines(retrieval: Retrieval, top: int) -> list[RenderableType]:
         f"{count} sentences where they push most{first}; a negator or diminisher in "
         f"{retrieval.precision:.0%} of the n-grams"
     )
-    return [Text(title, style="bold"), table]
+    note = [Text(retrieval.note)] if retrieval.note else []
+    return [Text(title, style="bold"), *note, table]
 
 
 def rules_view(rules: RuleSet, check: RuleCheck | None, *, top: int = 20) -> RenderableType:

@@ -41,7 +41,10 @@ Target = Annotated[
     Field(
         "margin",
         max_length=200,
-        description="The score to explain: positive, negative or margin; A:B for two classes.",
+        description="The score to explain: positive, negative or margin; of other classes one "
+        "class against another (A:B) or against the rest (A:rest). There the margin is, for one "
+        "text, the predicted class against the second most likely, and for a corpus the first "
+        "class against the rest.",
     ),
 ]
 Output = Literal["logit", "probability"]
@@ -203,7 +206,8 @@ class AnalysisRequest(Request):
     split: str = Field(
         "dev+test",
         pattern=r"^(train|dev|test)(\+(train|dev|test)){0,2}$",
-        description="Parts of the corpus; an uploaded file has none.",
+        description="Parts of the corpus. An uploaded file has these parts if it has a column "
+        "`split`; otherwise all of it is analyzed.",
     )
     target: Target
     output: Output = "logit"

@@ -21,7 +21,7 @@ from textcond.analysis.store.corpus import CorpusConductance
 from textcond.analysis.store.resume import Progress as AnalysisProgress
 from textcond.attribution.explanation import query_filters
 from textcond.corpora.file_rows import DEFAULT, Layout
-from textcond.corpora.loading import is_file, open_corpus
+from textcond.corpora.loading import has_parts, open_corpus
 from textcond.corpora.negation_pairs import DEFAULT_PAIRS
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError, CorpusError, TextcondError, TrainingError
@@ -115,11 +115,12 @@ class Work:
         request = job.request
         model = self._model(job)
         data, data_dir = self._data(request["corpus"])
-        split = "" if is_file(data) else request["split"]
+        layout = self._layout(request["corpus"])
+        split = request["split"] if has_parts(data, layout=layout) else ""
         folder = self.storage.analysis(job.id)
         analysis = CorpusConductance.compute(
             model,
-            open_corpus(data, split, data_dir=data_dir, layout=self._layout(request["corpus"])),
+            open_corpus(data, split, data_dir=data_dir, layout=layout),
             folder,
             data=f"{request['corpus']} {split}".strip(),
             target=request["target"],

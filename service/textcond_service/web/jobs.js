@@ -83,7 +83,7 @@ function result({ state: now, kind, id, analysis, model }) {
   if (now !== "succeeded") return null;
   const links = {
     training: [`#explain?model=${model}`, "Ask it"], analysis: [`#division/${id}`, "Division of labour"],
-    rules: [`#rules/${analysis}?set=${id}`, "Rules"],
+    rules: [`#rules/${analysis}?set=${id}`, "Rules"], negation: [`#negation/${analysis}?set=${id}`, "Negation"],
   };
   return links[kind] ? make("a", { href: links[kind][0] }, links[kind][1]) : null;
 }

@@ -44,14 +44,15 @@ function sideOf(side, { model }) {
   const card = (filter) => openCard(model, filter);
   const way = side.direction < 0 ? "down" : "up";
   return [
-    make("h2", {}, `Negation of ${side.negated} words moves the score ${way}`),
+    make("h2", {}, `Negation of ${side.subject ?? `${side.negated} words`} should move the score ${way}`),
     side.note ? make("p", { class: "notice" }, side.note)
       : make("p", {}, "Found: ", side.found.flatMap((filter, place) => [place ? ", " : "", link(filter, card)]), "."),
     side.filters.length ? evidence(side, card) : null,
     make("h3", {}, "What ablating the found filters does"),
     side.causes.note ? make("p", { class: "notice" }, side.causes.note) : null,
     causes(side.causes),
-    ...(side.retrieval?.sentences.length ? [make("h3", {}, "Where the found filters push most"), sentences(side)] : []),
+    ...(side.retrieval?.sentences.length ? [make("h3", {}, "Where the found filters push most"),
+      side.retrieval.note ? make("p", { class: "notice" }, side.retrieval.note) : null, sentences(side)] : []),
   ].filter(Boolean);
 }
 

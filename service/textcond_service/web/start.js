@@ -14,7 +14,7 @@ export async function analysisForm(signal, done, { model, started } = {}) {
   const place = make("div");
   const fields = make("div", { class: "fields" },
     quantity.fields[0], await corpusField(),
-    field("Split", select("split", SPLITS, "dev"), { hint: "an uploaded file has none" }),
+    field("Split", select("split", SPLITS, "dev"), { hint: "an uploaded file without a column split is taken whole" }),
     quantity.fields.slice(1), submit("Start the analysis"));
   const made = form({ class: "start" }, fields, async (data) => {
     const { model: name, corpus, split, output } = Object.fromEntries(data);

@@ -73,16 +73,21 @@ def test_directions(sst: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "count", "ranked"), [([0, 1, 2, 3], 2, 256), ([], 0, 0), (range(8), 4, 256)]
+    ("rows", "count", "ranked", "left"),
+    [
+        ([0, 1, 2, 3], 2, 256, "2 pairs are left that negate"),
+        ([], 0, 0, "no pair is left that negates"),
+        (range(8), 4, 256, "4 pairs are left that negate"),
+    ],
 )
 def test_too_few_pairs_find_none(
-    sst: Model, pairs: Dataset, rows: list[int], count: int, ranked: int
+    sst: Model, pairs: Dataset, rows: list[int], count: int, ranked: int, left: str
 ) -> None:
     found = contrast(sst, pairs.select(rows), "positive")
     assert (found.found, found.pairs, len(found.filters)) == ((), count, ranked)
     assert found.to_dict()["note"] == (
-        f"After halving, or setting the held-out part aside, {count} pairs that negate positive "
-        "words are left to find filters with; 5 are needed."
+        f"After halving, or setting the held-out part aside, {left} positive words; at least "
+        "5 are needed to find filters."
     )
     assert all(row.score == 0 for row in found.filters)
     check = check_cause(sst, found, pairs, np.ones(256, np.int64))

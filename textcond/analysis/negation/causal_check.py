@@ -128,10 +128,10 @@ def check_cause(
 def _nothing_to_remove(found: NegationFilters, effect: float | None) -> str:
     """Why ablating has nothing to measure; empty if it has."""
     if effect is None:
-        return f"None of the held-out pairs negates {found.negated} words."
+        return f"None of the held-out pairs negates {found.subject}."
     if effect <= 0:
         return (
-            f"In this model a negator does not move {found.negated} words the other way: the mean "
+            f"In this model a negator does not move {found.subject} the other way: the mean "
             f"effect is {effect + 0.0:+.3f}, so there is none to remove."
         )
     return "" if found.found else "No filter was found, so none is ablated."

@@ -29,7 +29,7 @@ from textcond.attribution.ranking import first_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
-from textcond.model.outputs import MARGIN
+from textcond.model.outputs import MARGIN, POLARITY
 
 SIGNIFICANT = 0.05
 """Of the corrected p-value."""
@@ -66,6 +66,17 @@ class NegationFilters:
     """That they were looked for with; None for an exemplar."""
 
     @property
+    def subject(self) -> str:
+        """The words that are negated, for a reader: "positive words", or "words that speak against
+        date"."""
+        first, second = self.quantity.poles
+        if {first, second} == {*POLARITY}:
+            return f"{self.negated} words"
+        if self.negated == second == f"not {first}":
+            return f"words that speak against {first}"
+        return f"words that speak for {self.negated}"
+
+    @property
     def evidence_names(self) -> list[str]:
         """What a reader is shown of each filter's evidence; none without filters."""
         return [name for row in self.filters[:1] for name in row.evidence if name != "p_value"]
@@ -76,13 +87,18 @@ class NegationFilters:
         if self.found:
             return ""
         if self.pairs is not None and self.pairs < LEAST_PAIRS:
+            count = "no pair" if self.pairs == 0 else f"{self.pairs} pair"
+            left = (
+                f"{count} is left that negates"
+                if self.pairs < 2
+                else f"{count}s are left that negate"
+            )
             return (
-                f"After halving, or setting the held-out part aside, {self.pairs} pairs that "
-                f"negate {self.negated} words are left to find filters with; {LEAST_PAIRS} are "
-                "needed."
+                f"After halving, or setting the held-out part aside, {left} {self.subject}; at "
+                f"least {LEAST_PAIRS} are needed to find filters."
             )
         return (
-            f"In {self.pairs:,} pairs that negate {self.negated} words, no filter was found that "
+            f"In {self.pairs:,} pairs that negate {self.subject}, no filter was found that "
             "responds to a negator together with what it negates."
         )
 
@@ -90,6 +106,7 @@ class NegationFilters:
         """Return a JSON-serializable dictionary; `top` filters of it, all of them with 0."""
         return {
             "negated": self.negated,
+            "subject": self.subject,
             "direction": self.direction,
             "found": list(self.found),
             "pairs": self.pairs,

@@ -47,9 +47,21 @@ class Retrieval:
             return None
         return float(np.mean([bool(sentence.shifters) for sentence in self.sentences]))
 
+    @property
+    def note(self) -> str:
+        """What to hold against the filters; empty if their strongest n-grams hold negators."""
+        if not self.sentences:
+            return "They push that way in no sentence of the analysis."
+        if self.precision:
+            return ""
+        return (
+            "No negator or diminisher stands in these n-grams: in this corpus the filters respond "
+            "to something else, or hardly a sentence of it is negated."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serializable dictionary."""
-        return {**asdict(self), "precision": self.precision}
+        return {**asdict(self), "precision": self.precision, "note": self.note}
 
 
 def retrieve(

@@ -61,7 +61,7 @@ async def analyze(
 ) -> Response:
     """Compute every filter's conductance for every sentence of a corpus: a job."""
     model = await core.model(body.model)
-    quantity_of(model, body.target, body.output)
+    target = quantity_of(model, body.target, body.output).target
 
     def check(session: Session) -> None:
         core.shelf.folder(body.model)
@@ -73,7 +73,7 @@ async def analyze(
         principal,
         key,
         "analysis",
-        body.model_dump(),
+        {**body.model_dump(), "target": target},
         check=check,
         model=body.model,
         corpus=body.corpus,

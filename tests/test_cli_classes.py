@@ -148,7 +148,8 @@ def test_one_class_against_another(run: Run, in_folder: Path, classes: str) -> N
     code, _, err = run("analyze", "--data", classes, *options[:3], "food:soup", "--out", "no")
     assert code == 2
     assert (
-        "this model has margin, animal, colour, food, or one against another, for instance animal:" in err
+        "this model has margin, animal, colour, food, or one against another, for instance animal:"
+        in err
     )
 
 

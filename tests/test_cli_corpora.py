@@ -183,7 +183,17 @@ def test_negation_by_pairs_of_the_reviews(
     assert (negative["negated"], negative["direction"]) == ("negative", 1)
     for side in answer["sides"]:
         assert [*side] == [
-            *("negated", "direction", "found", "pairs", "note", "filters", "causes", "retrieval"),
+            *(
+                "negated",
+                "subject",
+                "direction",
+                "found",
+                "pairs",
+                "note",
+                "filters",
+                "causes",
+                "retrieval",
+            ),
         ]
         assert len(side["filters"]) == 4
         assert side["filters"][0]["filter"] == side["found"][0]
@@ -219,6 +229,9 @@ def test_negation_by_an_exemplar(run: Run, sst: Model, analysis: CorpusConductan
     assert side["retrieval"]["filters"] == [*found.found]
     view = view_of(run, *command, "--draws", "3")
     assert "Pattern conductance" in view
+    assert "Looked for with 'not good' in one text, and checked with phrases of minimal-pairs" in (
+        " ".join(view.split())
+    )
     assert "Negation of negative" not in view
 
 

@@ -165,7 +165,7 @@ def test_several_labels_a_text(run: Run, in_folder: Path, questions: str) -> Non
     (in_folder / "new.csv").write_text("text\nwhich dog red is number\nwhich is number\n")
     code, out, _ = run("predict", "new.csv", "--model", "several", "--out", "out.csv")
     assert code == 0
-    assert [line.split(",")[3] for line in Path("out.csv").read_text().splitlines()[1:]] == [
+    assert [line.split(",")[2] for line in Path("out.csv").read_text().splitlines()[1:]] == [
         *("animal; colour", "none"),
     ]
     code, out, err = run("analyze", "--data", "several.csv", "--model", "several", "--out", "a")

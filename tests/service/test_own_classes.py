@@ -77,7 +77,7 @@ def test_a_file_of_classes_from_upload_to_rules(service: Running, kinds: str) ->
     # Of a whole corpus it is one class against the rest; which, the analysis says.
     first = work(service, "/v1/analyses", {"model": kinds, "corpus": "kinds-corpus"})
     shown = service.client.get(first["result"]).json()
-    assert shown["summary"]["target"] == "animal:rest"
+    assert shown["target"] == shown["summary"]["target"] == "animal:rest"
     body = {"model": kinds, "corpus": "kinds-corpus", "target": "food:rest"}
     analysis = work(service, "/v1/analyses", body)["result"]
     division = service.client.get(f"{analysis}/division").json()
@@ -124,11 +124,22 @@ def test_columns_that_are_not_there(
     assert_problem(upload(service, "no-such", **columns), 422, *words)
 
 
+def test_a_file_with_parts_is_analyzed_by_its_parts(service: Running, kinds: str) -> None:
+    rows = [f"a dog,{part}" for part in ("train", "dev", "dev", "test")]
+    file = {"file": ("own.csv", "\n".join(["text,split", *rows]).encode(), "text/csv")}
+    uploaded = service.client.post("/v1/corpora", data={"name": "parted"}, files=file)
+    assert uploaded.status_code == 201, uploaded.text
+    for options, count in (({}, 3), ({"split": "train"}, 1), ({"split": "train+dev+test"}, 4)):
+        body = {"model": kinds, "corpus": "parted", **options}
+        analysis = service.client.get(work(service, "/v1/analyses", body)["result"]).json()
+        assert analysis["summary"]["sentences"] == count
+
+
 def test_a_model_of_other_classes_than_are_asked_for(service: Running, kinds: str) -> None:
     body = {"model": kinds, "corpus": "kinds-corpus", "target": "food:soup"}
     answer = service.client.post("/v1/analyses", json=body)
     assert_problem(
-        answer, 422, "this model has animal, colour", "one against the rest, animal:rest"
+        answer, 422, "this model has margin, animal, colour", "one against the rest, animal:rest"
     )
     answer = service.client.post(
         "/v1/models", json={"name": "no", "corpus": "kinds-corpus", "widths": [3, 3]}

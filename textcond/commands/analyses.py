@@ -224,7 +224,10 @@ def negation(
             watch=watch,
         )
     answer = {"pairs": named, **result.to_dict(top=top)} if as_json else {}
-    show(as_json, answer, lambda: negation_view(result, pairs=named, top=top))
+    source = f"phrases of {named}, with and without a negator"
+    if text is not None:
+        source = f"{pattern!r} in one text, and checked with {source}"
+    show(as_json, answer, lambda: negation_view(result, source=source, top=top))
 
 
 def rules(

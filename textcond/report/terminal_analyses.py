@@ -44,12 +44,12 @@ def division_view(division: Division) -> RenderableType:
     return Group(figures_view(title, division_figures(division)), "", table)
 
 
-def negation_view(negation: Negation, *, pairs: str, top: int = 10) -> RenderableType:
+def negation_view(negation: Negation, *, source: str, top: int = 10) -> RenderableType:
     """For each side the filters with their evidence, the causal check and the sentences.
 
-    `pairs` is what the pairs are called that the filters were looked for with.
+    `source` is what the filters were looked for with.
     """
-    parts: list[RenderableType] = [Text(f"By phrases of {pairs}, with and without a negator."), ""]
+    parts: list[RenderableType] = [Text(f"Looked for with {source}."), ""]
     for side in negation.sides:
         found, causes = side.filters, side.causes
         way = "down" if found.direction < 0 else "up"

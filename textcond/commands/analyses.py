@@ -142,15 +142,22 @@ def _on_dask(scheduler: str | None, workers: int | None) -> Iterator[Runner]:
 
 def division(
     folder: AnalysisFolder,
-    threshold: Annotated[float, typer.Option(help="Conductance within it counts as 0.")] = 0.01,
+    threshold: Annotated[
+        float, typer.Option(help="Conductance up to this amount counts as 0.")
+    ] = 0.01,
     relative: Annotated[
         bool,
-        typer.Option("--relative", help="The threshold is a share of the scores' mean distance."),
+        typer.Option(
+            "--relative",
+            help="The threshold is a share of the mean distance of the scores from the baseline's.",
+        ),
     ] = False,
     clusters: Annotated[
         int | None, typer.Option(help="How many clusters; else as many as fit best.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 100,
+    draws: Annotated[
+        int, typer.Option(min=0, help="Draws of the bootstrap, which tells how sure the signs are.")
+    ] = 100,
     seed: Seed = 0,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the clustered signs: .svg, .pdf or .png.")
@@ -192,8 +199,12 @@ def negation(
     ] = None,
     pattern: Annotated[str | None, typer.Option(help="Words that stand in --text.")] = None,
     model: ModelOfAnalysis = None,
-    draws: Annotated[int, typer.Option(min=1, help="Of other filters to ablate.")] = 100,
-    sentences: Annotated[int, typer.Option(min=1, help="To retrieve for each side.")] = 50,
+    draws: Annotated[
+        int, typer.Option(min=1, help="Random draws of other filters to ablate, for comparison.")
+    ] = 100,
+    sentences: Annotated[
+        int, typer.Option(min=1, help="Sentences to retrieve for each side.")
+    ] = 50,
     seed: Seed = 0,
     top: Shown = 10,
     as_json: AsJson = False,
@@ -241,11 +252,17 @@ def rules(
         Path | None, typer.Option(help="Another analysis, to check the rules on.")
     ] = None,
     share: Annotated[
-        float, typer.Option(help="Of all (sentence, filter) pairs, the strongest, are read.")
+        float,
+        typer.Option(
+            help="Share of all (sentence, filter) pairs to read, those of the highest conductance."
+        ),
     ] = 0.2,
-    support: Annotated[int, typer.Option(help="Sentences that a rule needs.")] = 3,
+    support: Annotated[int, typer.Option(help="Sentences in which a rule must match.")] = 3,
     fidelity: Annotated[
-        float, typer.Option(help="Share of its matches that must push its way.")
+        float,
+        typer.Option(
+            help="Share of the matches of a rule in which its words must push the score its way."
+        ),
     ] = 0.8,
     model: ModelOfAnalysis = None,
     seed: Seed = 0,

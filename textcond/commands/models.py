@@ -51,20 +51,24 @@ def train(
     vectors: Annotated[
         Path | None, typer.Option(help="Word vectors in GloVe's format; else GloVe 6B 50d.")
     ] = None,
-    vocabulary_size: Annotated[int, typer.Option(min=1, help="Words of the model.")] = 50_000,
+    vocabulary_size: Annotated[
+        int, typer.Option(min=1, help="Words that the model knows, at most.")
+    ] = 50_000,
     dimensions: Annotated[
         int | None,
         typer.Option(
-            help="Of the embedding; by default those of the vectors. Without vectors of this size "
-            "words start from random ones."
+            help="Dimensions of the embedding; by default those of the vectors. Without vectors of "
+            "this size words start from random ones."
         ),
     ] = None,
-    widths: Annotated[str, typer.Option(help="Of the filters, in words.")] = "3,4,5,6",
-    filters: Annotated[int, typer.Option(help="Filters of each width.")] = 64,
-    hidden: Annotated[int, typer.Option(help="Units of the dense layer.")] = 10,
-    pretraining_epochs: Annotated[int, typer.Option(help="Over the corpus to pretrain on.")] = 2,
+    widths: Annotated[str, typer.Option(help="Widths of the filters, in words.")] = "3,4,5,6",
+    filters: Annotated[int, typer.Option(help="Number of filters of each width.")] = 64,
+    hidden: Annotated[int, typer.Option(help="Number of units in the dense layer.")] = 10,
+    pretraining_epochs: Annotated[
+        int, typer.Option(help="Epochs over the corpus to pretrain on.")
+    ] = 2,
     epochs: Annotated[
-        int | None, typer.Option(help="At most so many; by default as many as the data needs.")
+        int | None, typer.Option(help="Epochs at most; by default as many as the data needs.")
     ] = None,
     patience: Annotated[
         int | None,
@@ -79,12 +83,19 @@ def train(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            help="Of Adam, falling to 0; by default 0.002, or 0.001 for more than 50,000 texts."
+            help="Learning rate of Adam, which falls to 0; by default 0.002, or 0.001 for more than "
+            "50,000 texts."
         ),
     ] = None,
-    dropout: Annotated[float, typer.Option(help="Share of filters dropped.")] = 0.5,
-    averaging: Annotated[float, typer.Option(help="Decay of the weights' average.")] = 0.999,
-    softness: Annotated[float, typer.Option(help="Of the targets of weaker labels.")] = 0.2,
+    dropout: Annotated[
+        float, typer.Option(help="Share of the filters that dropout leaves out.")
+    ] = 0.5,
+    averaging: Annotated[
+        float, typer.Option(help="Decay of the moving average of the weights.")
+    ] = 0.999,
+    softness: Annotated[
+        float, typer.Option(help="How far the targets of weaker labels are from 0 and 1.")
+    ] = 0.2,
     substitutions: Annotated[
         float, typer.Option(help="SST: new phrases made from its trees, for each of its own.")
     ] = 1.0,

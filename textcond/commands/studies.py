@@ -35,7 +35,12 @@ def study(
         "docs"
     ),
     seed: Annotated[
-        int, typer.Option(min=0, max=10**9, help="The same on one machine: same figures.")
+        int,
+        typer.Option(
+            min=0,
+            max=10**9,
+            help="Random seed. On one machine the same seed gives the same figures.",
+        ),
     ] = 0,
     as_json: AsJson = False,
 ) -> None:

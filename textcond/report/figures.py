@@ -33,7 +33,7 @@ def division_figure(division: Division) -> Figure:
     """The signs of conductance, sentences by filters, both ordered by their clusters.
 
     As figure 3 of Dhamdhere et al. 2018; the bars beside it tell the clusters, the filters'
-    polarity, and whether the score is above its middle.
+    polarity, and whether the score is above 0, or a single probability above 0.5.
     """
     signs = pd.DataFrame(division.signs)
     clusters = sns.color_palette("Dark2", 8)  # no blue and no red

@@ -146,12 +146,12 @@ def predicted_view(predicted: Predicted, out: Path) -> RenderableType:
         table.add_row(name, f"{count:,}")
     lines: list[RenderableType] = [f"{predicted.rows:,} rows are in {out}.", table]
     if predicted.problems:
-        lines.append(
-            f"{predicted.problems:,} rows could not be read; the column `problem` says why."
-        )
+        rows = "1 row" if predicted.problems == 1 else f"{predicted.problems:,} rows"
+        lines.append(f"{rows} could not be read; the column `problem` says why.")
     if predicted.mostly_unknown:
+        rows = "1 row" if predicted.mostly_unknown == 1 else f"{predicted.mostly_unknown:,} rows"
         lines.append(
-            f"In {predicted.mostly_unknown:,} rows a third of the words or more are not in the "
+            f"In {rows} a third of the words or more are not in the "
             "model's vocabulary: their answers rest on the other words alone."
         )
     return Group(*lines)

@@ -83,8 +83,8 @@ def train(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            help="Learning rate of Adam, which falls to 0; by default 0.002, or 0.001 for more than "
-            "50,000 texts."
+            help="Learning rate of Adam, which falls to 0; by default 0.002, or 0.001 for more "
+            "than 50,000 texts."
         ),
     ] = None,
     dropout: Annotated[

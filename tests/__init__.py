@@ -4,7 +4,8 @@ A variable is kept that a program needs to run at all, that Python, pytest or gi
 is the tests' own. What `datasets` keeps of the hub is in a folder that goes when the tests end,
 and no test asks the hub. Where the tests run and what they find there is in `conftest.py`.
 
-Modules that name the shapes of arrays have them checked, and all their types, at each call.
+Modules that name the shapes of arrays have them checked, and all their types, at each call; not
+with `TEXTCOND_UNCHECKED`, for tests that repeat what others hold.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ OWN = (
     "TEXTCOND_FAULTS",
     "TEXTCOND_FUZZ_CASES",
     "TEXTCOND_HOSTILE_TEXTS",
+    "TEXTCOND_UNCHECKED",
 )
 """How thorough the tests are, and whether one may be skipped."""
 _NEEDED = (
@@ -38,11 +40,12 @@ _UNCHECKED = ("textcond/corpora/treebank.py", "textcond/analysis/rules/ngrams.py
 """They are called a million times, where a check costs more than the call."""
 _ROOT = Path(__file__).parents[1]
 _paths = [path.relative_to(_ROOT) for path in (_ROOT / "textcond").rglob("*.py")]
-install_import_hook(
-    [
-        ".".join(path.with_suffix("").parts)
-        for path in _paths
-        if "jaxtyping" in (_ROOT / path).read_text() and path.as_posix() not in _UNCHECKED
-    ],
-    "beartype.beartype",
-)
+if "TEXTCOND_UNCHECKED" not in os.environ:
+    install_import_hook(
+        [
+            ".".join(path.with_suffix("").parts)
+            for path in _paths
+            if "jaxtyping" in (_ROOT / path).read_text() and path.as_posix() not in _UNCHECKED
+        ],
+        "beartype.beartype",
+    )

@@ -208,7 +208,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest = ("service", "studies", "analysis")
 
     def place(item: pytest.Item) -> int:
-        folder = item.path.parent.name
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
         return longest.index(folder) if folder in longest else len(longest)
 
     items.sort(key=place)

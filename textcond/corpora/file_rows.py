@@ -40,7 +40,7 @@ class Layout:
     text: str = "text"
     label: str = "label"
     meanings: Mapping[str, str] | None = None
-    """Other names for labels (`labels.read_labels`)."""
+    """Other names for labels (`label_reading.read_labels`)."""
     names: Sequence[str] = ()
     """The classes that labels must be of; without them, those that are there."""
     separator: str = ""

@@ -46,7 +46,7 @@ _LABELS = [name for name in _POLARITIES if name]
 def load_pairs(
     data: str, *, data_dir: Path | None = None, seed: int = 0, layout: Layout = DEFAULT
 ) -> tuple[Dataset, Dataset]:
-    """Pairs with the columns of `negation.PAIR_FEATURES`, to find with and to check with.
+    """Pairs with the columns of `negated_phrases.PAIR_FEATURES`, to find with and to check with.
 
     For `sst-negation` and for the corpora of text these are the train part and the dev and test
     parts; for `minimal-pairs` and a file, two halves drawn by `seed`. `layout` tells where a file

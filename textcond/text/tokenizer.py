@@ -102,7 +102,7 @@ def check_length(count: int) -> None:
 
 @cache
 def plain_tokenizer() -> SpacyTokenizer:
-    """spaCy's tokenizer of texts that are read already (`characters.read`)."""
+    """spaCy's tokenizer of texts that are read already (`normalization.read`)."""
     from spacy.lang.en import English
     from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
 

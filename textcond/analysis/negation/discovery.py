@@ -133,7 +133,7 @@ def contrast(
     resamples: int = 9_999,
     seed: int = 0,
 ) -> NegationFilters:
-    """Find the negation filters by many pairs with the columns of `negation.PAIR_FEATURES`.
+    """Find the negation filters by many pairs with the columns of `negated_phrases.PAIR_FEATURES`.
 
     `negated` is one of the two sides of the score (`sides.Sides`). The pairs are those whose words
     alone are of this side and whose negator takes that away: by their labels, or, where they have

@@ -1,8 +1,8 @@
 """The loops along the path from the baseline to a text, compiled.
 
-`pieces.py` says what they compute. They take one text after another, in float64, with the same bits
-whatever stands beside it. They stand in one file, since what Numba keeps of a function is made
-anew when that function's own file changes, and not when another one does.
+`path_integrals.py` says what they compute. They take one text after another, in float64, with the
+same bits whatever stands beside it. They stand in one file, since what Numba keeps of a function is
+made anew when that function's own file changes, and not when another one does.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _COUNTS = np.array([4, 8, 16])
 def walk(strengths, layers, reading, weights, kinks, order, flow, influence):
     """∫ ∂score/∂h_f along each text's path, where the filter is on (`flow`) and all along.
 
-    `layers` are those of `kernels.outputs`; `reading` tells how the score, a sum with `weights`
-    (outputs), reads the outputs. `kinks` is what `kernels.find_kinks` gives, and `order` sorts it.
-    Writes `flow` and `influence` (texts, filters).
+    `layers` are those of `compiled_pooling.outputs`; `reading` tells how the score, a sum with
+    `weights` (outputs), reads the outputs. `kinks` is what `compiled_pooling.find_kinks` gives, and
+    `order` sorts it. Writes `flow` and `influence` (texts, filters).
     """
     bias, weight, hidden_bias, output_weight, output_bias = layers
     filters, hidden = weight.shape

@@ -1,9 +1,9 @@
 """The loops over words, windows and the layers above them, compiled.
 
-`windows.py` and `pieces.py` say what they compute. They take one word or text after another, with
-the same bits whatever stands beside it, and release Python's lock for the threads of `batches.py`.
-Around them is numpy and not torch, whose threads hold their cores for milliseconds after their
-work.
+`winning_windows.py` and `path_integrals.py` say what they compute. They take one word or text after
+another, with the same bits whatever stands beside it, and release Python's lock for the threads of
+`batching.py`. Around them is numpy and not torch, whose threads hold their cores for milliseconds
+after their work.
 """
 
 from __future__ import annotations

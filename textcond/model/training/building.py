@@ -54,7 +54,7 @@ def build_model(
     """Train on a corpus, evaluate on its test part, and save as `shelf/name`.
 
     Where `data` is a file, `dev` and `test` may be others, and `layout` tells how to read them
-    (`parts.file_parts`). What a mapping leaves out of the recipe follows the corpus
+    (`splits.file_parts`). What a mapping leaves out of the recipe follows the corpus
     (`recipe.fitted`). `pretrain` is a corpus to pretrain on. Where `sizes` asks for another number
     of dimensions than the packaged vectors have, words start from random vectors.
 

@@ -73,7 +73,7 @@ def load_corpora(
     layout: Layout = DEFAULT,
 ) -> Corpora:
     """SST trains on phrases and is measured on sentences; of a file the parts are those of
-    `parts.file_parts`. No text of the dev and test parts is pretrained on."""
+    `splits.file_parts`. No text of the dev and test parts is pretrained on."""
     check_name("data", data, TRAINING_NAMES)
     if is_file(data):
         parts = file_parts(Path(data), dev=dev, test=test, layout=layout)

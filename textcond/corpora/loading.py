@@ -33,8 +33,8 @@ def load_corpus(
 
     `data` is one of `TRAINING_NAMES`, one of `PAIR_NAMES`, whose rows have the columns of
     `negated_phrases.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file, which `layout`
-    tells how to read. Where there are no parts (`has_parts`) `split` says nothing. `data_dir` is where
-    SST's trees are, or the questions. Raises `CorpusError` if it cannot be had.
+    tells how to read. Where there are no parts (`has_parts`) `split` says nothing. `data_dir` is
+    where SST's trees are, or the questions. Raises `CorpusError` if it cannot be had.
     """
     if data == "minimal-pairs":
         return load_minimal_pairs()

@@ -17,8 +17,8 @@ demo: $(INSTALLED)
 	@for model in demo sst; do for text in "this is not good" "this is not bad"; do \
 		echo; echo "== $$text (model $$model)"; echo; \
 		$(BIN)/textcond explain "$$text" --model $$model --top 5 || exit; done; done
-	@echo; echo "The model demo has seen whole sentences for a minute, and misreads negation."
-	@echo "The model sst has learned from phrases too."
+	@echo; echo "The model demo was trained on whole sentences alone, and misreads negation."
+	@echo "The model sst was also trained on phrases."
 	@echo; echo "== The filters for the pattern 'not good' (model sst)"; echo
 	$(BIN)/textcond filters "this is not good" --pattern "not good"
 	@echo; echo "== The same over HTTP, and rules with a negator for spaCy (docs/service.sh)"; echo

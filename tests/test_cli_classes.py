@@ -265,7 +265,7 @@ def test_predictions_keep_the_columns_of_the_file(run: Run, in_folder: Path, cla
     (in_folder / "again.csv").write_text("text,margin\nred,1\n")
     code, _, err = run("predict", "again.csv", "--model", "kinds", "--out", "c.csv")
     assert code == 2
-    assert "again.csv has a column `margin`, as one of the answers is called; rename it." in err
+    assert "again.csv has a column `margin`, and so has the answer; rename it in the file." in err
 
 
 @pytest.mark.parametrize(

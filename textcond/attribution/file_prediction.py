@@ -75,7 +75,7 @@ def predict_file(
     answers = _answers(model)
     if taken := [name for name in columns if name in answers]:
         raise CorpusError(
-            f"{path} has a column `{taken[0]}`, as one of the answers is called; rename it."
+            f"{path} has a column `{taken[0]}`, and so has the answer; rename it in the file."
         )
     calls = Counter(dict.fromkeys(model.outputs.names, 0))
     row_count = problems = mostly_unknown = 0

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, overload
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from textcond.attribution.batching import in_batches
-from textcond.attribution.closed_form.path_integrals import Head
-from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
+from textcond.attribution.closed_form.logits import closed_form_logits
 from textcond.attribution.input_checks import (
     OnError,
     as_list,
@@ -24,7 +23,6 @@ from textcond.attribution.input_checks import (
 from textcond.errors import TextError
 from textcond.model.model import Model
 from textcond.model.network import TextCNN
-from textcond.model.outputs import MARGIN
 
 MANY_UNKNOWN = 1 / 3
 """Share of a text's words; of the treebank's test sentences 0.3 % have so many unknown ones."""
@@ -139,7 +137,7 @@ def predict(
 def targets_of(model: Model, rows: Sequence[list[int]], target: str) -> list[str]:
     """The target of each text: for a margin that every text has of its own, what it means there."""
     outputs = model.outputs
-    if target != MARGIN or MARGIN in outputs.names or outputs.are_polarity:
+    if not outputs.is_margin(target) or outputs.are_polarity:
         return [target] * len(rows)
     return [outputs.target_for(logits) for logits in logits_of_ids(model.network, rows)]
 
@@ -148,12 +146,6 @@ def logits_of_ids(
     network: TextCNN, rows: Sequence[list[int]], *, batch_size: int = 256
 ) -> Float[Tensor, "texts outputs"]:
     """The logits of texts that are ids already, one or more each, in float64."""
-
-    @torch.no_grad()
-    def work(some: Sequence[list[int]]) -> Float[Tensor, "batch outputs"]:
-        head = Head.of(network, torch.float64)
-        strengths = winning_windows(network, words_of(some), torch.float64).strengths
-        return head.logits(head.units(functional.relu(strengths + head.filter_bias)))
-
+    work = partial(closed_form_logits, network)
     found = [logits for _, logits in in_batches(rows, batch_size, work)]
     return torch.cat(found) if found else torch.zeros(0, network.shape.outputs, dtype=torch.float64)

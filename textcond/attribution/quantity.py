@@ -75,9 +75,9 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
         raise QuantityError(f"`output` is {output!r}; it can be logit or probability.")
     reading: Output = "logit" if output == "logit" else "probability"
     names = model.outputs.names
-    if target == MARGIN and MARGIN not in names:
+    if model.outputs.is_margin(target):
         target = model.outputs.default_target
-    sides = POLARITY if target == MARGIN and model.outputs.are_polarity else _sides(target, names)
+    sides = POLARITY if model.outputs.is_margin(target) else _sides(target, names)
     if sides is None:
         rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
         pair = f", or one against another, for instance {names[0]}:{names[-1]}"

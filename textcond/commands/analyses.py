@@ -257,7 +257,9 @@ def rules(
             help="Share of all (sentence, filter) pairs to read, those of the highest conductance."
         ),
     ] = 0.2,
-    support: Annotated[int, typer.Option(help="Sentences in which a rule must match.")] = 3,
+    support: Annotated[
+        int, typer.Option(help="Number of sentences in which a rule must match, at least.")
+    ] = 3,
     fidelity: Annotated[
         float,
         typer.Option(

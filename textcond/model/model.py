@@ -69,11 +69,11 @@ class Model:
         return [self.encode(tokens) for tokens in texts]
 
     def _facts(self) -> str:
-        """All but the weights, as a digest."""
+        """A digest of all but the weights."""
         return facts_of(self.outputs, self.tokenizer, self.vocabulary)
 
 
 def facts_of(outputs: Outputs, tokenizer: Tokenizer, vocabulary: Vocabulary) -> str:
-    """What a model is beside its weights, as a digest."""
+    """A digest of what makes a model beside its weights."""
     named = json.dumps([asdict(outputs), asdict(tokenizer), vocabulary.digest])
     return hashlib.sha256(named.encode()).hexdigest()

@@ -60,6 +60,10 @@ class Outputs:
         """Whether a text can be of several of the outputs, or of none."""
         return not self.softmax and not self.are_polarity
 
+    def is_margin(self, target: str) -> bool:
+        """Whether a target means the margin, and not an output that is called so."""
+        return target == MARGIN and MARGIN not in self.names
+
     @property
     def default_target(self) -> str:
         """The one score that suits every text: the margin of a sentiment model, the first class

@@ -198,7 +198,7 @@ def _head_lines(explanation: Explanation) -> list[Text]:
     return [
         Text.assemble((explanation.prediction, "bold"), f"   {'   '.join(heads)}"),
         Text(
-            f"{quantity}: {result.score:+.3f}, of the baseline {result.baseline_score:+.3f}   "
+            f"{quantity}: {result.score:+.3f}, baseline: {result.baseline_score:+.3f}   "
             f"model {model.name} {model.hash}",
             style="dim",
         ),
@@ -232,7 +232,7 @@ def _filter_table(*numbers: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("Filter", "Width", *numbers):
         table.add_column(name, justify="right")
-    table.add_column("Winning n-gram; of each word, what it gives")
+    table.add_column("Winning n-gram, with what each word contributes")
     return table
 
 

@@ -63,7 +63,7 @@ class Tokenizer:
 
 
 TREEBANK = Tokenizer()
-"""The one that there is: that of this module."""
+"""The tokenizer of this module, the only one so far."""
 
 
 def tokenize(text: str) -> list[str]:

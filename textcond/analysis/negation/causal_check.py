@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.analysis.negation.discovery import NegationFilters, of_side
+from textcond.analysis.negation.discovery import of_side
+from textcond.analysis.negation.found_filters import NegationFilters
 from textcond.analysis.polarity.sides import Sides, sides_of
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.conductance import trace_rows

@@ -7,10 +7,9 @@ with the evidence for each filter, and the few that are taken for found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from datasets import Dataset
 from jaxtyping import Bool, Float
 from scipy.stats import false_discovery_control
 
+from textcond.analysis.negation.found_filters import LEAST_PAIRS, NegationFilters, ranked
 from textcond.analysis.negation.sign_flip_test import sign_flip_p_values
 from textcond.analysis.polarity.sides import Sides, sides_of
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
@@ -25,102 +25,13 @@ from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.input_checks import check_ready
 from textcond.attribution.prediction import logits_of_ids
 from textcond.attribution.quantity import Quantity, quantity_of
-from textcond.attribution.ranking import first_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
-from textcond.model.outputs import MARGIN, POLARITY
+from textcond.model.outputs import MARGIN
 
 SIGNIFICANT = 0.05
 """Of the corrected p-value."""
-FOUND_SHARE = 0.5
-"""The found filters are the fewest that make this share of the score of all that qualify."""
-LEAST_PAIRS = 5
-"""With fewer no filter is taken for found: p-values of so few are never low."""
-
-
-@dataclass(frozen=True, slots=True)
-class NegationFilter:
-    """One filter, how well it fits, and why."""
-
-    filter: int
-    width: int
-    score: float
-    """0 for a filter that does not qualify."""
-    evidence: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class NegationFilters:
-    """All filters, those that handle the negation of one side first."""
-
-    negated: str
-    """The side of the score that is negated: "not good" negates what is positive."""
-    direction: int
-    """Where the negation moves the score: +1 up, -1 down."""
-    quantity: Quantity
-    filters: tuple[NegationFilter, ...]
-    found: tuple[int, ...]
-    """The fewest filters that make half of the score of all."""
-    pairs: int | None = None
-    """That they were looked for with; None for an exemplar."""
-
-    @property
-    def subject(self) -> str:
-        """The words that are negated, for a reader: "positive words", or "words that speak against
-        date"."""
-        first, second = self.quantity.poles
-        if {first, second} == {*POLARITY}:
-            return f"{self.negated} words"
-        if self.negated == second == f"not {first}":
-            return f"words that speak against {first}"
-        return f"words that speak for {self.negated}"
-
-    @property
-    def evidence_names(self) -> list[str]:
-        """What a reader is shown of each filter's evidence; none without filters."""
-        return [name for row in self.filters[:1] for name in row.evidence if name != "p_value"]
-
-    @property
-    def note(self) -> str:
-        """Why no filter was found; empty if one was."""
-        if self.found:
-            return ""
-        if self.pairs is not None and self.pairs < LEAST_PAIRS:
-            count = "no pair" if self.pairs == 0 else f"{self.pairs} pair"
-            left = (
-                f"{count} is left that negates"
-                if self.pairs < 2
-                else f"{count}s are left that negate"
-            )
-            return (
-                f"After halving, or setting the held-out part aside, {left} {self.subject}; at "
-                f"least {LEAST_PAIRS} are needed to find filters."
-            )
-        return (
-            f"In {self.pairs:,} pairs that negate {self.subject}, no filter was found that "
-            "responds to a negator together with what it negates."
-        )
-
-    def to_dict(self, *, top: int = 0) -> dict[str, Any]:
-        """Return a JSON-serializable dictionary; `top` filters of it, all of them with 0."""
-        return {
-            "negated": self.negated,
-            "subject": self.subject,
-            "direction": self.direction,
-            "found": list(self.found),
-            "pairs": self.pairs,
-            "note": self.note,
-            "filters": [
-                {
-                    "filter": row.filter,
-                    "width": row.width,
-                    "score": row.score,
-                    **row.evidence,
-                }
-                for row in first_of(self.filters, top)
-            ],
-        }
 
 
 def contrast(
@@ -202,7 +113,7 @@ def contrast(
         "selective": selective,
         "conductance": whole.mean(axis=0),
     }
-    return _ranked(model, negated, direction, quantity, scores, evidence, ties=change, pairs=count)
+    return ranked(model, negated, direction, quantity, scores, evidence, ties=change, pairs=count)
 
 
 def respond(query: PatternQuery) -> NegationFilters:
@@ -229,7 +140,7 @@ def respond(query: PatternQuery) -> NegationFilters:
     sides = sides_of(model, result.quantity)
     negated = next(side for side in sides.names if direction_of(sides, side) == direction)
     evidence = {"pattern_conductance": given, "share": shares}
-    return _ranked(model, negated, direction, result.quantity, scores, evidence, ties=scores)
+    return ranked(model, negated, direction, result.quantity, scores, evidence, ties=scores)
 
 
 def direction_of(sides: Sides, negated: str) -> int:
@@ -325,35 +236,3 @@ def _ratio(
     ratio: Float[np.ndarray, " filters"]
     ratio = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
     return ratio
-
-
-def _ranked(
-    model: Model,
-    negated: str,
-    direction: int,
-    quantity: Quantity,
-    scores: Float[np.ndarray, " filters"],
-    evidence: Mapping[str, Float[np.ndarray, " filters"]],
-    *,
-    ties: Float[np.ndarray, " filters"],
-    pairs: int | None = None,
-) -> NegationFilters:
-    order = np.lexsort((-ties, -scores))
-    total = np.cumsum(scores[order])
-    enough = int(np.searchsorted(total, FOUND_SHARE * total[-1])) + 1 if total[-1] > 0 else 0
-    return NegationFilters(
-        negated=negated,
-        direction=direction,
-        quantity=quantity,
-        filters=tuple(
-            NegationFilter(
-                filter=int(filter),
-                width=model.network.shape.width(int(filter)),
-                score=float(scores[filter]),
-                evidence={name: float(values[filter]) for name, values in evidence.items()},
-            )
-            for filter in order
-        ),
-        found=tuple(int(filter) for filter in order[:enough]),
-        pairs=pairs,
-    )

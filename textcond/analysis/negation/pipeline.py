@@ -12,7 +12,8 @@ from datasets import Dataset
 from jaxtyping import Int
 
 from textcond.analysis.negation.causal_check import CausalCheck, check_cause
-from textcond.analysis.negation.discovery import NegationFilters, contrast, respond
+from textcond.analysis.negation.discovery import contrast, respond
+from textcond.analysis.negation.found_filters import NegationFilters
 from textcond.analysis.negation.retrieval import Retrieval, retrieve
 from textcond.analysis.polarity.sides import sides_of_analysis
 from textcond.analysis.store.corpus import CorpusConductance

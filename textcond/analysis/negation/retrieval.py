@@ -49,14 +49,14 @@ class Retrieval:
 
     @property
     def note(self) -> str:
-        """What to hold against the filters; empty if their strongest n-grams hold negators."""
+        """Why the filters may be none of negation; empty if their n-grams contain negators."""
         if not self.sentences:
             return "They push that way in no sentence of the analysis."
         if self.precision:
             return ""
         return (
-            "No negator or diminisher stands in these n-grams: in this corpus the filters respond "
-            "to something else, or hardly a sentence of it is negated."
+            "None of these n-grams contains a negator or diminisher: either hardly any sentence of "
+            "this corpus is negated, or the filters respond to something else."
         )
 
     def to_dict(self) -> dict[str, Any]:

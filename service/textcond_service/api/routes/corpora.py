@@ -229,7 +229,9 @@ def _write(content: BinaryIO, path: Path, most: int) -> str:
 
 
 def _of_the_file(message: str, path: Path) -> str:
-    return message.replace(str(path), "the file")
+    """What the library says of an uploaded file, without its place, which no client knows."""
+    in_a_command = message.replace(f"UTF-8 {path} >", f"UTF-8 FILE{path.suffix} >")
+    return in_a_command.replace(str(path), "the file")
 
 
 def _read(path: Path, most: int, layout: Layout) -> tuple[int, int]:

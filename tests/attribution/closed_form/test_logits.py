@@ -12,7 +12,7 @@ from torch.nn import functional
 
 import textcond
 from tests.conftest import random_model
-from textcond.attribution.closed_form.own_forward import own_logits
+from textcond.attribution.closed_form.logits import own_logits
 from textcond.errors import ModelError
 from textcond.model.model import Model
 from textcond.model.network import TextCNN, pad

@@ -1,4 +1,4 @@
-"""The network's own forward pass, which the closed form is held against.
+"""The logits of texts: by the closed form, and by the network's own forward pass, its judge.
 
 The closed form computes the logits by its own loops. A network that computes something else, a
 subclass with other windows or another activation for instance, would get conductances that add up
@@ -23,10 +23,20 @@ from textcond.model.network import TextCNN, pad
 from textcond.text.vocabulary import PADDING_ID
 
 _TOLERANCE = 1e-9
-"""Of the size of the logits, both in float64."""
+"""How far the logits may be apart, relative to their size; both are computed in float64."""
 _LENGTHS = (1, 2, 5, 13, 40)
-"""Of the texts that a network is probed with."""
+"""The numbers of words of the texts that a network is probed with."""
 _probed: weakref.WeakSet[TextCNN] = weakref.WeakSet()
+
+
+@torch.no_grad()
+def closed_form_logits(
+    network: TextCNN, rows: Sequence[list[int]]
+) -> Float[Tensor, "texts outputs"]:
+    """The logits of one batch of texts as ids by the closed form, in float64."""
+    head = Head.of(network, torch.float64)
+    strengths = winning_windows(network, words_of(rows), torch.float64).strengths
+    return head.logits(head.units(functional.relu(strengths + head.filter_bias)))
 
 
 @torch.no_grad()
@@ -61,10 +71,7 @@ def check_closed_form(network: TextCNN) -> None:
     rows = [
         [known[(17 + 7919 * place) % len(known)] for place in range(length)] for length in _LENGTHS
     ]
-    head = Head.of(network, torch.float64)
-    strengths = winning_windows(network, words_of(rows), torch.float64).strengths
-    ours = head.logits(head.units(functional.relu(strengths + head.filter_bias)))
-    theirs = own_logits(network, rows)
+    ours, theirs = closed_form_logits(network, rows), own_logits(network, rows)
     apart = float((ours - theirs).abs().max())
     if not apart <= _TOLERANCE * (1 + float(ours.abs().max())):
         raise ModelError(

@@ -16,6 +16,8 @@ from tempfile import TemporaryDirectory
 
 from jaxtyping import install_import_hook
 
+from tests import type_checks
+
 OWN = (
     "TEXTCOND_NO_SKIPS",
     "TEXTCOND_FAULTS",
@@ -47,5 +49,5 @@ if "TEXTCOND_UNCHECKED" not in os.environ:
             for path in _paths
             if "jaxtyping" in (_ROOT / path).read_text() and path.as_posix() not in _UNCHECKED
         ],
-        "beartype.beartype",
+        f"{type_checks.__name__}.{type_checks.once.__name__}",
     )

@@ -224,5 +224,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 # Speed is no matter of these tests, and the first example of a law waits for imports.
-settings.register_profile("plain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "plain", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("plain")

@@ -45,7 +45,7 @@ def network_score(model: Model, tokens: list[str], target: str, output: str) -> 
 
 
 @given(MODELS, TEXTS, st.sampled_from(QUANTITIES))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_completeness(model: Model, tokens: list[str], names: tuple[str, str]) -> None:
     target, output = names
     result = conductance(model, tokens, target=target, output=output)

@@ -78,7 +78,7 @@ def test_a_log_goes_with_the_test_that_sets_it_up(
     assert "heard from root\nheard from tests.library\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((3, 2), dtype=int), [[0.0]]])
+@pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((3, 2), dtype=int), np.zeros((1, 2, 3))])
 def test_the_shapes_of_arrays_are_checked(scores: Any) -> None:
     with pytest.raises(TypeCheckError, match="values"):
         signs_of(scores, 0.1)

@@ -66,12 +66,24 @@ export async function quantityFields(onchange = () => {}, { ofCorpus = false } =
   return { fields, choose, model, target, output };
 }
 
+const relists = new WeakMap();
+
 export async function corpusField(label = "Corpus", { labelled = false, name = "corpus" } = {}) {
-  const corpora = (await everything("/v1/corpora"))
-    .filter((corpus) => !labelled || corpus.ships || corpus.labelled);
-  const choices = corpora.map((corpus) =>
-    [corpus.name, corpus.rows === null ? corpus.name : `${corpus.name} (${count(corpus.rows)} rows)`]);
-  return field(label, select(name, choices, "rotten-tomatoes"));
+  async function choices() {
+    const corpora = (await everything("/v1/corpora")).filter((corpus) => !labelled || corpus.ships || corpus.labelled);
+    return corpora.map((corpus) => [corpus.name, corpus.rows === null ? corpus.name : `${corpus.name} (${count(corpus.rows)} rows)`]);
+  }
+  const control = select(name, await choices(), "rotten-tomatoes");
+  relists.set(control, async () => {
+    const chosen = control.value;
+    control.replaceChildren(...select("", await choices(), chosen).children);
+  });
+  return field(label, control);
+}
+
+// Corpora came or went: the lists in a form follow, and what is typed beside them stays.
+export function relistCorpora(root) {
+  return Promise.all([...root.querySelectorAll("select")].map((control) => relists.get(control)?.()));
 }
 
 export function nameOf(analysis) {

@@ -1,6 +1,6 @@
 // Models and jobs: what there is, what runs, and how to start more.
 import { everything, isOver } from "./api.js";
-import { corpusField } from "./choices.js";
+import { corpusField, relistCorpora } from "./choices.js";
 import { fill, make, problem } from "./elements.js";
 import { when } from "./numbers.js";
 import { corpora, models, trainForm, uploadForm } from "./shelves.js";
@@ -11,22 +11,23 @@ const FOLLOWED = 3;  // a browser keeps but six connections to a service
 const REFRESH = 4000;
 
 export async function open(root, signal) {
-  const shelf = make("section", { "aria-label": "Models" }), data = make("section", { "aria-label": "Corpora" });
+  const shelf = make("section", { "aria-label": "Models" }), listed = make("div"), details = make("div"), data = make("section", { "aria-label": "Corpora" });
   const train = make("div"), upload = make("div"), analyze = make("div"), list = make("section", { "aria-label": "Jobs" });
-  const refresh = () => Promise.all([fill(shelf, () => models(refresh)), fill(data, () => corpora(refreshForms)), listJobs()]);
+  const refresh = () => Promise.all([fill(listed, () => models(refresh, details)), fill(data, () => corpora(refreshCorpora)), listJobs()]);
   const listJobs = () => fill(list, () => jobs(signal, refresh));
   const fillForms = () => Promise.all([
     fill(train, async () => trainForm(await corpusField("Corpus", { labelled: true }), listJobs)),
     fill(analyze, () => analysisForm(signal, () => {}, { started: listJobs })),
   ]);
-  const refreshForms = () => Promise.all([fill(data, () => corpora(refreshForms)), fillForms()]);
+  const refreshCorpora = () => Promise.all([fill(data, () => corpora(refreshCorpora)), relistCorpora(root)]);
 
+  shelf.append(listed, details);
   root.replaceChildren(make("h1", {}, title),
     make("p", { class: "soft" }, "Models that can be asked, and the work of the service."),
     make("h2", {}, "Models"), shelf, section("Train a model", train), section("Analyze a corpus", analyze),
     make("h2", {}, "Jobs"), list,
     make("h2", {}, "Corpora"), data, section("Upload a corpus", upload));
-  upload.replaceChildren(uploadForm(refreshForms));
+  upload.replaceChildren(uploadForm(refreshCorpora));
   return async () => { await Promise.all([refresh(), fillForms()]); };
 }
 

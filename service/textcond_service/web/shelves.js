@@ -5,17 +5,23 @@ import { count, exact, fixed, percent, size, when } from "./numbers.js";
 
 const SHARES = /accuracy|unknown|both_right|_(above|below)_/;
 
-export async function models(changed) {
+// `details` is the place of one model's metrics; it stays when the models are listed again.
+export async function models(changed, details) {
   const found = await everything("/v1/models");
-  const details = make("div");
+  if (!found.some(({ name }) => name === details.dataset.model)) details.replaceChildren();
   const rows = found.map((model) => make("tr", {},
     make("th", { scope: "row" }, model.problem ? model.name : make("a", { href: `#explain?model=${model.name}` }, model.name)),
     make("td", {}, model.problem || model.data),
     [model.dev_accuracy, model.test_accuracy].map((value) => make("td", { class: "number" }, exact(value, percent(value)))),
     make("td", {}, make("div", { class: "row" },
-      model.problem ? null : make("button", { type: "button", "aria-label": `Metrics of ${model.name}`, onclick: () => fill(details, () => metrics(model.name)) }, "Metrics"),
+      model.problem ? null : make("button", { type: "button", "aria-label": `Metrics of ${model.name}`, onclick: () => showMetrics(details, model.name) }, "Metrics"),
       model.ships ? null : remove(`/v1/models/${model.name}`, `the model ${model.name}`, changed)))));
-  return [table("Models", ["Name", "Trained on", "Dev accuracy", "Test accuracy", ""], rows, [2, 3]), details];
+  return table("Models", ["Name", "Trained on", "Dev accuracy", "Test accuracy", ""], rows, [2, 3]);
+}
+
+function showMetrics(place, name) {
+  place.dataset.model = name;
+  return fill(place, () => metrics(name));
 }
 
 async function metrics(name) {

@@ -80,8 +80,8 @@ def test_sizes_of_the_network(run: Run, in_folder: Path, classes: str) -> None:
         ("--widths", "3,x", "`widths` is '3,x'; write them as in 3,4,5."),
         ("--widths", "3,3", "`widths` is (3, 3); give 1 to 20 different ones."),
         ("--widths", "0", "`widths` is (0,); each must be from 1 to 100."),
-        ("--filters", "0", "`filters` is 0; it must be from 1 to 10,000."),
-        ("--hidden", "-1", "`hidden` is -1; it must be from 1 to 10,000."),
+        ("--filters", "0", "`filters` is 0; it must be from 1 to 1,000."),
+        ("--hidden", "-1", "`hidden` is -1; it must be from 1 to 1,000."),
     ):
         code, _, err = run(*three[:3], "--name", "no", *three[5:], option, value)
         assert code == 2

@@ -72,7 +72,7 @@ DASH = (
             "`pretraining_epochs` is 0, but `pretrain` is 'sst'; leave one of them out.",
         ),
         (["train", "--name", "a/b"], "`name` is 'a/b'; use letters, digits, - and _ only, up"),
-        (["train", "--name", "new", "--epochs", "0"], "`epochs` is 0; it must be at least 1."),
+        (["train", "--name", "new", "--epochs", "0"], "`epochs` is 0; it must be from 1 to 1,000."),
     ],
 )
 def test_bad_input(run: Run, in_folder: Path, arguments: list[str], message: str) -> None:

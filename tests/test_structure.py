@@ -15,8 +15,8 @@ import textcond
 from tests.conftest import ROOT
 from textcond.cli import app
 
-STAGES = ["errors", "disk", "text", "corpora", "model", "attribution", "analysis", "cluster"]
-STAGES += ["report", "studies", "commands", "cli"]
+STAGES = ["errors", "disk", "progress", "text", "corpora", "model", "attribution", "analysis"]
+STAGES += ["cluster", "report", "workflows", "studies", "commands", "cli"]
 """The order in which text passes; a module imports from its own stage and from those before."""
 
 

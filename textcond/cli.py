@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from textcond.commands import analyses, cards_and_report, models, service, studies, texts
 from textcond.commands.common import fail
 from textcond.errors import TextcondError
+from textcond.workflows.analyses import ANALYSES
 
 _STOPPED = 130
 """What typer makes of Ctrl-C, as shells do."""
@@ -54,9 +55,7 @@ for command in (
     texts.explain,
     texts.filters,
     analyses.analyze,
-    analyses.division,
-    analyses.negation,
-    analyses.rules,
+    *map(analyses.command_of, ANALYSES.values()),
     cards_and_report.card,
     cards_and_report.report,
     studies.study,

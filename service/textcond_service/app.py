@@ -16,6 +16,9 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from sqlalchemy import select
 
 import textcond
+from textcond.errors import TextcondError
+from textcond.model.checkpoint import SHIPPED
+from textcond.workflows.analyses import TRAINING
 from textcond_service.api import problems
 from textcond_service.api.batching import Batches
 from textcond_service.api.middleware import Envelope
@@ -24,11 +27,10 @@ from textcond_service.api.routes import (
     cards,
     corpora,
     explain,
+    found,
     jobs as job_routes,
     models,
-    negation,
     operations,
-    rules,
 )
 from textcond_service.api.security import Guard
 from textcond_service.api.shared_state import VERSION, Core, Metrics, Shelf
@@ -42,7 +44,7 @@ from textcond_service.storage.database import Corpus, Database, Job
 log = structlog.get_logger("textcond")
 _ROUTERS = (
     *(models.router, explain.router, cards.router, corpora.router),
-    *(analyses.router, negation.router, rules.router, job_routes.router, operations.router),
+    *(analyses.router, found.router, job_routes.router, operations.router),
 )
 
 
@@ -74,9 +76,7 @@ def make_app(settings: Settings) -> FastAPI:
             batches=Batches(calculations),
         )
         metrics.registry.register(operations.JobCollector(database))
-        textcond.explain(
-            shelf.get("sst"), "ready"
-        )  # what is read or compiled at the first explanation
+        warm(shelf)
         report_orphans(database, storage)
         # What is here stays: a collection that looks through all of it stops everyone for 0.4 s.
         gc.collect()
@@ -104,11 +104,21 @@ def make_app(settings: Settings) -> FastAPI:
     return app
 
 
+def warm(shelf: Shelf) -> None:
+    """Read and compile now what the first explanation takes, if there is a model to explain."""
+    for name in sorted(shelf.names(), key=lambda name: name != SHIPPED):
+        try:
+            textcond.explain(shelf.get(name), "ready")
+        except TextcondError:  # it is named where models are listed
+            continue
+        return
+
+
 def report_orphans(database: Database, storage: Storage) -> list[str]:
     """Name in the log what the data folder holds and the database does not know."""
     kept = (*lifecycle.ACTIVE, lifecycle.SUCCEEDED)
     with database.reading() as session:
-        training = select(Job.model).where(Job.kind == "training", Job.state.in_(lifecycle.ACTIVE))
+        training = select(Job.model).where(Job.kind == TRAINING, Job.state.in_(lifecycle.ACTIVE))
         found = storage.orphans(
             jobs=set(session.scalars(select(Job.id).where(Job.state.in_(kept))).all()),
             corpora=set(session.scalars(select(Corpus.file)).all()),

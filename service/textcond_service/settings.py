@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from textcond.corpora.known_corpora import KNOWN
+
 
 class Settings(BaseSettings):
     """The defaults serve one machine: SQLite and files in one folder, reachable from it alone."""
@@ -52,14 +54,13 @@ class Settings(BaseSettings):
 
     def folder_of(self, corpus: str) -> Path | None:
         """Where the files of a corpus are that no package carries."""
-        if corpus == "questions":
-            return self.questions
-        return self.sst if corpus.startswith("sst") else None
+        files = KNOWN[corpus].files if corpus in KNOWN else ""
+        return {"sst": self.sst, "questions": self.questions}.get(files)
 
     def has(self, corpus: str) -> bool:
         """Whether a corpus of the library can be read here."""
-        carried = corpus != "questions" and not corpus.startswith("sst")
-        return carried or self.folder_of(corpus) is not None
+        known = KNOWN.get(corpus)
+        return known is not None and (not known.files or self.folder_of(corpus) is not None)
 
     @property
     def database_address(self) -> str:

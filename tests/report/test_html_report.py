@@ -12,13 +12,15 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.service.running import SECONDS
 from textcond.analysis.store.corpus import CorpusConductance
+from textcond.commands.local_places import LocalPlaces
 from textcond.corpora.columns import NO_LABEL, polar_dataset
-from textcond.corpora.gold_labels import Gold, gold_of_sentences
 from textcond.corpora.loading import load_corpus
-from textcond.corpora.negation_pairs import load_pairs
 from textcond.model.model import Model
+from textcond.progress import nobody
 from textcond.report.explained_figures import MEANINGS
-from textcond.report.html_report import Study, render, study
+from textcond.report.html_report import Study, render
+from textcond.workflows.places import Subject
+from textcond.workflows.report import ReportRequest, run
 
 HOSTILE = ["<script>alert(1)</script>", "<b>", "does", "n't", "quite", "work", "a" * 300]
 TEXT_COLUMNS = ("Rule", "Example")
@@ -46,17 +48,17 @@ def report(sst: Model, tmp_path_factory: pytest.TempPathFactory) -> Report:
         tokens = [HOSTILE, *rows["tokens"]]
         labels = [label if row % 2 else NO_LABEL for row, label in enumerate(rows["positive"])]
         dataset = polar_dataset([" ".join(words) for words in tokens], tokens, [NO_LABEL, *labels])
-        analysis = CorpusConductance.compute(sst, dataset, folder / str(place), data=name)
-        parts.append((analysis, gold_of(analysis)))
-    (analysis, gold), held_out = parts
-    result = study(sst, analysis, *load_pairs("minimal-pairs"), gold=gold, held_out=held_out)
+        parts.append(CorpusConductance.compute(sst, dataset, folder / str(place), data=name))
+    analysis, held_out = parts
+    result = study(sst, analysis, held_out)
     path = folder / "report.html"
     path.write_text(render(result), encoding="utf-8")
     return Report(result, path)
 
 
-def gold_of(analysis: CorpusConductance) -> Gold:
-    return gold_of_sentences(analysis.column("positive"), analysis.column("negative"))
+def study(model: Model, analysis: CorpusConductance, held_out: CorpusConductance) -> Study:
+    request = ReportRequest(pairs="minimal-pairs", held_out=str(held_out.folder))
+    return run(request, Subject(analysis, LocalPlaces(), model), nobody)
 
 
 @pytest.fixture
@@ -238,7 +240,7 @@ def test_links_lead_somewhere(page: Page, report: Report) -> None:
 def test_a_page_without_rules(sst: Model, browser: Browser, tmp_path: Path) -> None:
     texts = Dataset.from_dict({"text": ["a warm film", "a dull film"]})
     analysis = CorpusConductance.compute(sst, texts, tmp_path / "few")
-    result = study(sst, analysis, *load_pairs("minimal-pairs"), held_out=(analysis, None))
+    result = study(sst, analysis, analysis)
     assert (result.rules.rules, result.check) == ((), None)
     (tmp_path / "report.html").write_text(render(result), encoding="utf-8")
     with browser.new_context() as context:

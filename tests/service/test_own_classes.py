@@ -144,4 +144,4 @@ def test_a_model_of_other_classes_than_are_asked_for(service: Running, kinds: st
     answer = service.client.post(
         "/v1/models", json={"name": "no", "corpus": "kinds-corpus", "widths": [3, 3]}
     )
-    assert_problem(answer, 422, "a width stands there twice")
+    assert_problem(answer, 422, "give 1 to 20 different ones")

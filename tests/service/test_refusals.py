@@ -18,7 +18,7 @@ EXEMPLAR = {"filters": "exemplar", "text": "this is not good", "pattern": "not g
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("rules", {"filters": [3, 999]}, "`filters` has 999; give some of 0 to 255."),
+        ("rules", {"filters": [3, 999]}, "`filters` is [3, 999]; give some of 0 to 255."),
         ("rules", {**EXEMPLAR, "pattern": "bad"}, "`pattern` 'bad' is not in the text"),
         ("negation", {"text": "zzqx", "pattern": "zzqx"}, "no word that the model 'sst' knows"),
         ("rules", {**EXEMPLAR, "held_out": "ITSELF"}, "`held_out` is the analysis itself"),

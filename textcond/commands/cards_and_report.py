@@ -12,16 +12,15 @@ from textcond.commands.common import (
     AsJson,
     DataDir,
     ModelOfAnalysis,
-    Pairs,
-    Seed,
     check_place,
     console,
-    model_of,
-    named_pairs,
     note_labels,
     show,
 )
+from textcond.commands.local_places import LocalPlaces, subject_in
+from textcond.commands.requests import takes
 from textcond.errors import AnalysisError
+from textcond.workflows.report import ReportRequest
 
 
 def card(
@@ -35,62 +34,37 @@ def card(
 ) -> None:
     """What one filter does: its words, its sentences, its effect."""
     from textcond.analysis.filter_cards import make_cards
-    from textcond.analysis.store.corpus import CorpusConductance
     from textcond.report.terminal_analyses import card_view
 
-    analysis = CorpusConductance.open(folder)
-    (made,) = make_cards(model_of(analysis, model), analysis, [filter], top=top)
-    answer = {"analysis": analysis.summary(), **made.to_dict()}
+    subject = subject_in(folder, LocalPlaces(), model=model)
+    (made,) = make_cards(subject.model, subject.analysis, [filter], top=top)
+    answer = {"analysis": subject.analysis.summary(), **made.to_dict()}
     show(as_json, answer, lambda: card_view(made))
 
 
+@takes(ReportRequest)
 def report(
     folder: AnalysisFolder,
+    request: ReportRequest,
     file: Annotated[
         Path | None, typer.Option("--out", help="The page; else report.html in DIR.")
     ] = None,
-    pairs: Pairs = None,
     data_dir: DataDir = None,
-    held_out: Annotated[
-        Path | None, typer.Option(help="Another analysis, to check the rules on.")
-    ] = None,
     model: ModelOfAnalysis = None,
-    seed: Seed = 0,
 ) -> None:
     """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
-    from textcond.analysis.negation.pipeline import pairs_of
-    from textcond.analysis.polarity.sides import gold_of_analysis
-    from textcond.analysis.store.corpus import CorpusConductance
     from textcond.disk import write_whole
-    from textcond.report.html_report import render, study
-    from textcond.report.terminal_progress import staged_progress
+    from textcond.report.html_report import render
+    from textcond.report.terminal_progress import progress
+    from textcond.workflows.report import run
 
-    analysis = CorpusConductance.open(folder)
     place = file or folder / "report.html"
-    check_place(place)
+    check_place(file)
     if place.suffix.lower() not in (".html", ".htm"):
         raise AnalysisError(f"The report is an HTML page, but `--out` is {place}; end it in .html.")
-    other = None if held_out is None else CorpusConductance.open(held_out)
-    note_labels(analysis, data_dir)
-    loaded = model_of(analysis, model)
-    if other is not None:
-        other.check_model(loaded)
-    asked, _ = named_pairs(pairs, loaded, analysis, data_dir)
-    found, apart = pairs_of(loaded, analysis, asked, data_dir=data_dir, seed=seed)
-    labels = gold_of_analysis(loaded, analysis, data_dir)
-    checked = None if other is None else (other, gold_of_analysis(loaded, other, data_dir))
-    with staged_progress(console(stderr=True)) as watch:
-        page = render(
-            study(
-                loaded,
-                analysis,
-                found,
-                apart,
-                gold=labels,
-                held_out=checked,
-                seed=seed,
-                watch=watch,
-            )
-        )
+    subject = subject_in(folder, LocalPlaces(data_dir), model=model)
+    note_labels(subject.analysis, data_dir)
+    with progress(console(stderr=True)) as watch:
+        page = render(run(request, subject, watch))
     write_whole(place, lambda path: path.write_text(page, encoding="utf-8"))
     console().print(f"The report is in {place}.")

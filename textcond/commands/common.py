@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textcond.errors import AnalysisError, CorpusError, ModelError, TextError
+from textcond.errors import AnalysisError, TextError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from textcond.analysis.store.corpus import CorpusConductance
     from textcond.corpora.file_rows import Layout
-    from textcond.model.model import Model
 
 ModelName = Annotated[str, typer.Option("--model", help="A model's name, or its folder.")]
 ModelOfAnalysis = Annotated[
@@ -35,16 +34,6 @@ Target = Annotated[
         "margin, the predicted class against the second most likely."
     ),
 ]
-CorpusTarget = Annotated[
-    str,
-    typer.Option(
-        "--target",
-        help="The score to explain: positive, negative or margin, their difference. In a model of "
-        "other classes one class against the rest (A:rest) or against another (A:B), or a class "
-        "alone. There margin stands for the first class against the rest, or for the first class "
-        "alone if a text can have several.",
-    ),
-]
 Output = Annotated[str, typer.Option(help="Read the score as a logit or as a probability.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Top = Annotated[int, typer.Option(min=0, help="How many filters; 0 for all.")]
@@ -54,15 +43,6 @@ DataDir = Annotated[
 ]
 AnalysisFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that `textcond analyze` wrote.")
-]
-Pairs = Annotated[
-    str | None,
-    typer.Option(
-        help="Where pairs to find negation filters with come from: sst-negation, minimal-pairs, a "
-        "corpus or a file of texts with negators, or a file with the columns negated and "
-        "unnegated. By default sst-negation with --data-dir and rotten-tomatoes without; for a "
-        "model of other classes than positive and negative, the texts of the analysis."
-    ),
 ]
 TextColumn = Annotated[str, typer.Option(help="The column of texts, where the corpus is a file.")]
 LabelColumn = Annotated[str, typer.Option(help="The column of labels, where the corpus is a file.")]
@@ -78,7 +58,6 @@ Strict = Annotated[
         "--strict", help="Refuse a file with an empty text; by default such rows are left out."
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 TextArgument = Annotated[str, typer.Argument(help="The text; - reads it from standard input.")]
 
 
@@ -142,18 +121,9 @@ def check_place(file: Path | None) -> None:
 
 
 def layout_of(
-    text: str,
-    label: str,
-    labels: str | None,
-    *,
-    strict: bool,
-    separator: str = "",
-    model: Model | None = None,
+    text: str, label: str, labels: str | None, *, strict: bool, separator: str = ""
 ) -> Layout:
-    """The layout of a file, as the options say it; notes go to standard error, each once.
-
-    With `model`, labels mean what they meant when it was trained.
-    """
+    """The layout of a file, as the options say it; notes go to standard error, each once."""
     from textcond.corpora.file_rows import Layout
     from textcond.corpora.label_reading import parse_meanings
 
@@ -164,54 +134,8 @@ def layout_of(
             console(stderr=True).print(note, soft_wrap=True)
         told.add(note)
 
-    meanings = model.details.get("labels") if model is not None else None
-    if labels is not None:
-        meanings = parse_meanings(labels)
-    names: tuple[str, ...] = ()
-    if model is not None and not model.outputs.are_polarity:
-        names, separator = model.outputs.names, model.details.get("separator") or ""
-    return Layout(text, label, meanings, names, separator, strict, tell)
-
-
-def choose_part(
-    data: str, split: str | None, default: str, *, layout: Layout | None = None
-) -> str | None:
-    """The parts of a corpus to read, or None where it has no parts.
-
-    Which rows of a user's file are read, if not all, is said on standard error.
-    """
-    from textcond.corpora.file_rows import DEFAULT
-    from textcond.corpora.loading import has_parts, is_file
-
-    if has_parts(data, layout=layout or DEFAULT):
-        if split is None and is_file(data):
-            console(stderr=True).print(
-                f"{data} has a column `split`: its {default.replace('+', ' and ')} rows are read. "
-                "`--split train+dev+test` reads all.",
-                soft_wrap=True,
-            )
-        return split or default
-    if split is not None:
-        raise CorpusError(f"`split` is {split!r}, but {data} has no parts; leave it out.")
-    return None
-
-
-def model_of(analysis: CorpusConductance, name: str | None) -> Model:
-    """The model that an analysis is of: the one that it names, unless another place is given."""
-    from textcond.model.checkpoint import load
-
-    manifest = analysis.manifest
-    try:
-        model = load(name or manifest.model)
-    except ModelError as error:
-        if name is not None:
-            raise
-        raise ModelError(
-            f"{analysis.folder} was computed with the model {manifest.model!r}, which cannot be "
-            f"loaded by this name; give its folder by `--model`. ({error})"
-        ) from error
-    analysis.check_model(model)
-    return model
+    meanings = None if labels is None else parse_meanings(labels)
+    return Layout(text, label, meanings, (), separator, strict, tell)
 
 
 def note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
@@ -221,14 +145,3 @@ def note_labels(analysis: CorpusConductance, data_dir: Path | None) -> None:
             "Without --data-dir, labels are those of sentences, and pairs are of rotten-tomatoes."
         )
         console(stderr=True).print(note)
-
-
-def named_pairs(
-    pairs: str | None, model: Model, analysis: CorpusConductance, data_dir: Path | None
-) -> tuple[str | None, str]:
-    """The pairs to ask for, None for those that suit the model, and their name for the reader."""
-    from textcond.corpora.negation_pairs import DEFAULT_PAIRS
-
-    if pairs is None and model.outputs.are_polarity:
-        pairs = DEFAULT_PAIRS if data_dir is None else "sst-negation"
-    return pairs, pairs or analysis.manifest.data

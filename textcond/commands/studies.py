@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from textcond.commands.common import AsJson, console, fail, show
 from textcond.errors import CorpusError, StudyError
+from textcond.progress import Step, Watch
 
 
 def study(
@@ -46,7 +47,7 @@ def study(
 ) -> None:
     """Measure the papers' tables and figures again, ours beside theirs."""
     from textcond.report.terminal import outcomes_view
-    from textcond.report.terminal_progress import staged_progress
+    from textcond.report.terminal_progress import progress
     from textcond.studies import STUDIES
     from textcond.studies.data_sources import Sources
     from textcond.studies.results import WITHOUT_SST, check_folder, run_study, write_outcome
@@ -57,7 +58,7 @@ def study(
     answers, left_out, names = {}, {}, STUDIES if name == "all" else (name,)
     try:
         for one in names:
-            with staged_progress(console(stderr=True)) as watch:
+            with progress(console(stderr=True)) as watch:
                 sources = Sources(
                     sst=data_dir or _if_there(Path("data/sst")),
                     questions=questions_dir or _if_there(Path("data/wikitablequestions")),
@@ -89,8 +90,8 @@ def study(
     )
 
 
-def _tell(watch: Any, study: str, what: str, done: int, total: int) -> None:
-    watch(f"{study}: {what}", done, total)
+def _tell(watch: Watch, study: str, what: str, done: int, total: int) -> None:
+    watch(Step(f"{study}: {what}", done, total))
 
 
 def _if_there(folder: Path) -> Path | None:

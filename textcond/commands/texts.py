@@ -25,6 +25,7 @@ from textcond.commands.common import (
     read,
     show,
 )
+from textcond.progress import counting
 
 
 def predict(
@@ -42,15 +43,16 @@ def predict(
     from textcond.attribution.file_prediction import check_output, predict_file
     from textcond.model.checkpoint import load
     from textcond.report.terminal import predicted_view
-    from textcond.report.terminal_progress import counting_progress
+    from textcond.report.terminal_progress import progress
 
     check_place(out)
     check_output(file, out)
     loaded = load(model)
     layout = layout_of(text_column, label_column, None, strict=False)
     try:
-        with counting_progress(console(stderr=True), "lines") as watch:
-            done = predict_file(loaded, file, out, layout=layout, watch=watch)
+        with progress(console(stderr=True)) as watch:
+            counted = counting(watch, "predicting", "lines")
+            done = predict_file(loaded, file, out, layout=layout, watch=counted)
     except KeyboardInterrupt:
         fail(f"Stopped. Nothing is written to {out}; give the same command again.", code=130)
     answer = {"model": loaded.name, "model_hash": loaded.hash, "out": str(out), **done.to_dict()}

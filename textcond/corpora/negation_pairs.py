@@ -19,7 +19,8 @@ from datasets import Dataset
 from textcond.corpora.columns import NO_LABEL
 from textcond.corpora.csv_rows import SEPARATORS, FieldsError, read_table
 from textcond.corpora.file_rows import DEFAULT, Layout
-from textcond.corpora.loading import TRAINING_NAMES, is_file, load_corpus
+from textcond.corpora.known_corpora import KNOWN, PAIR_NAMES, TRAINING_NAMES
+from textcond.corpora.loading import is_file, load_corpus
 from textcond.corpora.negated_phrases import (
     AUXILIARIES,
     NEGATORS,
@@ -33,10 +34,7 @@ from textcond.text.tokenizer import tokenize_all
 
 LONGEST_CUT = 4
 """Words after the negator: with it and an auxiliary they fill the widest filter."""
-PAIR_CORPORA = (
-    *("sst-negation", "minimal-pairs"),
-    *(name for name in TRAINING_NAMES if name != "questions"),  # which have no polarity
-)
+PAIR_CORPORA = (*PAIR_NAMES, *(name for name in TRAINING_NAMES if KNOWN[name].has_polarity))
 DEFAULT_PAIRS = "rotten-tomatoes"
 _COLUMNS = ("negated", "unnegated", "unnegated_polarity")
 _POLARITIES = {"positive": 3, "negative": 1, "": NO_LABEL}

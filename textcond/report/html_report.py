@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
-from datasets import Dataset
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
-from textcond.analysis.filter_cards import FilterCard, make_cards
-from textcond.analysis.negation.pipeline import Negation, SideOfNegation, find_negation
-from textcond.analysis.polarity.division import Division, divide
-from textcond.analysis.rules.evaluation import RuleCheck, check_rules
-from textcond.analysis.rules.extraction import extract_rules
+from textcond.analysis.filter_cards import FilterCard
+from textcond.analysis.negation.pipeline import Negation, SideOfNegation
+from textcond.analysis.polarity.division import Division
+from textcond.analysis.rules.evaluation import RuleCheck
 from textcond.analysis.rules.rule_set import RuleSet
 from textcond.analysis.store.corpus import CorpusConductance
-from textcond.corpora.gold_labels import Gold
-from textcond.model.model import Model
 from textcond.model.outputs import MARGIN
 from textcond.report.explained_figures import MEANINGS, lines
 from textcond.report.figures import causes_figure, curve_figure, division_figure, svg_of
@@ -35,10 +30,6 @@ from textcond.report.terminal_analyses import (
 SHOWN_RULES = 500
 SHOWN_FILTERS = 12
 """Of each side of the negation, and more if more are found."""
-BUSIEST = 8
-"""Filters with the greatest mean conductance that get a card, beside the found ones."""
-
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +42,6 @@ class Study:
     check: RuleCheck | None
     """Of the rules on another corpus."""
     cards: tuple[FilterCard, ...]
-
-
-def study(
-    model: Model,
-    analysis: CorpusConductance,
-    pairs: Dataset,
-    apart: Dataset,
-    *,
-    gold: Gold | None = None,
-    held_out: tuple[CorpusConductance, Gold | None] | None = None,
-    seed: int = 0,
-    watch: Watch = lambda stage, done, total: None,
-) -> Study:
-    """Every analysis with its defaults; the pairs are as for `find_negation`.
-
-    With `held_out`, another analysis and its labels, the rules are checked there. `watch` is told
-    the stage and how much of it is done. Raises what the analyses do.
-    """
-    analysis.check_model(model)
-
-    def step(stage: str) -> Callable[[int, int], None]:
-        return lambda done, total: watch(stage, done, total)
-
-    division = divide(analysis, seed=seed, watch=step("division of labour"))
-    negation = find_negation(model, analysis, pairs, apart, seed=seed, watch=step("ablating"))
-    rules, check = extract_rules(model, analysis, gold=gold, watch=step("reading n-grams")), None
-    if rules.rules and held_out is not None:
-        check = check_rules(rules, model, held_out[0], gold=held_out[1])
-    found = [filter for side in negation.sides for filter in side.filters.found]
-    busiest = sorted(division.roles, key=lambda role: -abs(role.mean))[:BUSIEST]
-    wanted = list(dict.fromkeys([*found, *(role.filter for role in busiest)]))
-    cards = make_cards(model, analysis, wanted, watch=step("filter cards"))
-    return Study(division, negation, rules, check, tuple(cards))
 
 
 def render(study: Study) -> str:

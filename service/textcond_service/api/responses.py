@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from textcond.workflows.analyses import REQUESTS
 from textcond_service.api.requests import Output
+
+JobKind = Annotated[
+    str, Field(pattern=f"^({'|'.join(REQUESTS)})$", json_schema_extra={"enum": [*REQUESTS]})
+]
 
 
 class Answer(BaseModel):
@@ -99,7 +104,7 @@ class CorpusSummary(BaseModel):
 
 class Job(BaseModel):
     id: str
-    kind: Literal["training", "analysis", "negation", "rules"]
+    kind: JobKind
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     model: str
     corpus: str

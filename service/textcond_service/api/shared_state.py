@@ -135,8 +135,11 @@ class Shelf:
         """Whether the model was trained here, and does not ship."""
         return self.folder(name).parent == self.storage.models
 
+    def names(self) -> list[str]:
+        return [path.name for path in checkpoint.model_folders(self.storage.models)]
+
     def exists(self, name: str) -> bool:
-        return any(path.name == name for path in checkpoint.model_folders(self.storage.models))
+        return name in self.names()
 
     def summaries(self) -> list[dict[str, Any]]:
         rows = checkpoint.model_summaries(self.storage.models)

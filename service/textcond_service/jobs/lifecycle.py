@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from textcond.workflows.analyses import TRAINING
 from textcond_service.storage.data_folder import Storage
 from textcond_service.storage.database import Database, Job
 
@@ -23,7 +24,6 @@ QUEUED, RUNNING, SUCCEEDED = "queued", "running", "succeeded"
 FAILED, CANCELLED = "failed", "cancelled"
 ACTIVE = (QUEUED, RUNNING)
 STATES = (QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED)
-KINDS = ("training", "analysis", "negation", "rules")
 MOST_ATTEMPTS = 3
 
 
@@ -170,7 +170,7 @@ def _queue_again(job: Job) -> None:
 def _close(job: Job, storage: Storage, state: str, **values: Any) -> None:
     # Files first: a process that dies here leaves a job that is done again, not files of none.
     if state != SUCCEEDED:
-        storage.drop_job(job.id, training=job.model if job.kind == "training" else "")
+        storage.drop_job(job.id, training=job.model if job.kind == TRAINING else "")
     _set(job, **{**values, "state": state, "finished": time.time(), "seconds_left": None})
 
 

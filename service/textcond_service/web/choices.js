@@ -22,7 +22,8 @@ const OUTPUTS = [["logit", "logit"], ["probability", "probability"]];
 // Fields for model, target and output; `choose` puts values into them.
 export async function quantityFields(onchange = () => {}, { ofCorpus = false } = {}) {
   const models = (await everything("/v1/models")).filter((model) => !model.problem);
-  const model = select("model", models.map(({ name }) => [name]), "sst");
+  if (!models.length) throw { detail: "There is no model yet. Train one under Models and jobs." };
+  const model = select("model", models.map(({ name }) => [name]), (models.find(({ ships }) => ships) ?? models[0]).name);
   const side = select("side", [], CALLED), against = select("against", [], REST);
   const output = select("output", OUTPUTS, "logit");
   const details = new Map();

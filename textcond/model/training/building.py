@@ -26,10 +26,8 @@ from textcond.model.training.corpora import Corpora, load_corpora
 from textcond.model.training.evaluation import encode_examples, evaluate, negation_figures
 from textcond.model.training.loop import Progress, TrainingData, train
 from textcond.model.training.metrics import warnings_of
-from textcond.model.training.recipe import STANDARD, Recipe, Sizes, fitted
+from textcond.model.training.recipe import STANDARD, VOCABULARY_SIZE, Recipe, Sizes, fitted
 from textcond.text.vocabulary import Vocabulary, WordVectors, build_vocabulary, load_vectors
-
-VOCABULARY_SIZE = 50_000
 
 
 def build_model(

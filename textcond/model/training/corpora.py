@@ -12,7 +12,8 @@ from datasets import Dataset, concatenate_datasets
 
 from textcond.corpora.columns import CLASS, CLASSES, class_names, is_multiple
 from textcond.corpora.file_rows import DEFAULT, Layout
-from textcond.corpora.loading import TRAINING_NAMES, check_name, is_file, load_corpus
+from textcond.corpora.known_corpora import TRAINING_NAMES
+from textcond.corpora.loading import check_name, is_file, load_corpus
 from textcond.corpora.negated_phrases import load_negation
 from textcond.corpora.splits import file_parts, wording
 from textcond.errors import CorpusError

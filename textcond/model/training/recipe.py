@@ -85,6 +85,8 @@ class Sizes:
 
 
 STANDARD = Sizes()
+VOCABULARY_SIZE = 50_000
+"""Words, at most, of a model's vocabulary."""
 
 
 def parse_widths(text: str) -> tuple[int, ...]:

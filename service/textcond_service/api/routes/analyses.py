@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -15,11 +16,14 @@ from textcond.analysis.store.corpus import CorpusConductance, Sentence
 from textcond.attribution.quantity import quantity_of
 from textcond.corpora.columns import NO_LABEL
 from textcond.errors import AnalysisError
+from textcond.model.model import Model
+from textcond.workflows.corpus_conductance import ConductanceRequest
 from textcond_service.api import requests, responses
 from textcond_service.api.authenticated_route import KnownRoute
 from textcond_service.api.job_submission import IdempotencyKey, show, start
 from textcond_service.api.json_answers import answer
 from textcond_service.api.problems import ProblemError, answers, not_found
+from textcond_service.api.request_bodies import asked
 from textcond_service.api.routes.corpora import check_corpus
 from textcond_service.api.security import Administrator, Reader, Starter
 from textcond_service.api.shared_state import Core, Paged, Service
@@ -27,6 +31,8 @@ from textcond_service.jobs import lifecycle
 from textcond_service.storage.database import Job
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"], route_class=KnownRoute)
+
+EXAMPLES = ({"model": "sst", "corpus": "rotten-tomatoes", "split": "dev"},)
 
 
 class Side(IntEnum):
@@ -56,7 +62,7 @@ async def analyze(
     core: Service,
     principal: Starter,
     request: Request,
-    body: requests.AnalysisRequest,
+    body: Annotated[ConductanceRequest, asked(ConductanceRequest, EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Response:
     """Compute every filter's conductance for every sentence of a corpus: a job."""
@@ -73,7 +79,7 @@ async def analyze(
         principal,
         key,
         "analysis",
-        {**body.model_dump(), "target": target},
+        {**asdict(body), "target": target},
         check=check,
         model=body.model,
         corpus=body.corpus,
@@ -241,6 +247,17 @@ def open_analysis(core: Core, id: str) -> CorpusConductance:
         with core.database.reading() as session:
             find_job(session, id, "analysis")  # it may have been deleted meanwhile
         raise
+
+
+def check_current(analysis: CorpusConductance, model: Model) -> None:
+    """Raise `ProblemError` 422 if the analysis is of another model, or of one that is gone."""
+    if analysis.manifest.model_hash != model.hash:
+        raise ProblemError(
+            422,
+            "analysis",
+            f"The analysis {analysis.folder.name} is not of the model {model.name!r} as it is; "
+            "analyze again.",
+        )
 
 
 async def _file(core: Core, id: str, name: str, media_type: str) -> Response:

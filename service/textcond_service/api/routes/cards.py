@@ -19,8 +19,7 @@ from textcond.model.model import Model
 from textcond_service.api import requests, responses
 from textcond_service.api.authenticated_route import KnownRoute
 from textcond_service.api.problems import ProblemError, answers
-from textcond_service.api.routes.analyses import check_filter, open_analysis
-from textcond_service.api.routes.negation import check_current
+from textcond_service.api.routes.analyses import check_current, check_filter, open_analysis
 from textcond_service.api.security import Reader
 from textcond_service.api.shared_state import Core, Service
 from textcond_service.storage.database import Job

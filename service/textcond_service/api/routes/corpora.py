@@ -16,13 +16,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from textcond.corpora.file_rows import DEFAULT, ENDINGS, Layout
+from textcond.corpora.known_corpora import KNOWN, PAIR_NAMES, TRAINING_NAMES
 from textcond.corpora.label_reading import parse_meanings
-from textcond.corpora.loading import TRAINING_NAMES
 from textcond.corpora.negation_pairs import has_pairs, read_pairs
 from textcond.corpora.splits import LEAST_ROWS
 from textcond.corpora.user_files import summarize_file
 from textcond.disk import sync
 from textcond.errors import CorpusError
+from textcond.workflows.analyses import REQUESTS
+from textcond.workflows.options import names_in
 from textcond_service.api import requests, responses
 from textcond_service.api.authenticated_route import KnownRoute
 from textcond_service.api.json_answers import answer
@@ -35,7 +37,6 @@ from textcond_service.storage.database import Corpus
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"], route_class=KnownRoute)
 _CHUNK = 1 << 20
-_RESERVED = (*TRAINING_NAMES, "sst-negation", "minimal-pairs")
 
 
 @router.get("", responses={200: {"model": responses.Corpora}, **answers(422)})
@@ -133,7 +134,7 @@ def check_corpus(core: Core, session: Session, name: str, *, labelled: bool = Fa
 
 def check_pairs(core: Core, session: Session, name: str) -> None:
     """The same for pairs, of which the library has some more."""
-    if name in ("minimal-pairs", "sst-negation") and core.settings.has(name):
+    if name in PAIR_NAMES and core.settings.has(name):
         return
     _asked_for(core, session, name)
 
@@ -152,8 +153,9 @@ def _asked_for(core: Core, session: Session, name: str) -> Corpus | None:
 def _is_read(session: Session, corpus: str) -> bool:
     """Whether a job reads it, or will."""
     return any(
-        corpus in (job.corpus, job.request.get("pretrain"))
+        corpus == name
         for job in session.scalars(lifecycle.active())
+        for _, name in names_in(REQUESTS[job.kind](**job.request))
     )
 
 
@@ -169,7 +171,7 @@ def _keep(
         raise ProblemError(
             422, "corpus", f"The file's name must end in one of {', '.join(ENDINGS)}."
         )
-    if name.lower() in _RESERVED:
+    if name.lower() in KNOWN:
         raise ProblemError(409, "name-taken", f"There is a corpus {name!r}; choose another name.")
     path = core.storage.corpus(f"{uuid.uuid4().hex}{ending}")
     partial = path.with_name(f".{path.stem}.partial{ending}")

@@ -35,7 +35,7 @@ async def list_jobs(
     _: Reader,
     page: Paged,
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"] | None = None,
-    kind: Literal["training", "analysis", "negation", "rules"] | None = None,
+    kind: responses.JobKind | None = None,
 ) -> Response:
     """Every job, the newest first."""
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from textcond.workflows.analyses import TRAINING
+from textcond.workflows.training import TrainingRequest
 from textcond_service.api import requests, responses
 from textcond_service.api.authenticated_route import KnownRoute
 from textcond_service.api.job_submission import IdempotencyKey, start
 from textcond_service.api.json_answers import answer
 from textcond_service.api.problems import ProblemError, answers
+from textcond_service.api.request_bodies import asked
 from textcond_service.api.routes.corpora import check_corpus
 from textcond_service.api.security import Administrator, Reader, Starter
 from textcond_service.api.shared_state import Core, Paged, Service
 from textcond_service.jobs import lifecycle
 
+EXAMPLES = ({"name": "small", "corpus": "rotten-tomatoes", "epochs": 2},)
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=KnownRoute)
 
 
@@ -34,7 +39,7 @@ async def train_model(
     core: Service,
     principal: Starter,
     request: Request,
-    body: requests.TrainingRequest,
+    body: Annotated[TrainingRequest, asked(TrainingRequest, EXAMPLES)],
     key: IdempotencyKey = None,
 ) -> Response:
     """Train a model on a corpus: a job."""
@@ -44,7 +49,7 @@ async def train_model(
             raise ProblemError(
                 409, "name-taken", f"There is a model {body.name!r}; choose another name."
             )
-        busy = session.scalar(lifecycle.active(kind="training", model=body.name))
+        busy = session.scalar(lifecycle.active(kind=TRAINING, model=body.name))
         if busy is not None:
             raise ProblemError(
                 409,
@@ -60,8 +65,8 @@ async def train_model(
         request,
         principal,
         key,
-        "training",
-        body.model_dump(),
+        TRAINING,
+        asdict(body),
         check=check,
         model=body.name,
         corpus=body.corpus,

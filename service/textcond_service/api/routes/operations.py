@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
+from textcond.model.checkpoint import SHIPPED
 from textcond_service.api import reference_page
 from textcond_service.api.json_answers import answer
 from textcond_service.api.problems import ProblemError, answers, not_found
@@ -60,7 +61,7 @@ async def healthz() -> Response:
 
 @router.get("/readyz", responses={200: {"model": Readiness}, **answers()})
 async def readyz(core: Service) -> Response:
-    """Whether model, database, queue and worker are there."""
+    """Whether the model that ships, if it is here, database, queue and worker are there."""
     parts = await core.io(lambda: _parts(core))
     ready = all(parts.values())
     if ready:
@@ -144,7 +145,7 @@ class JobCollector:
 def _parts(core: Core) -> dict[str, bool]:
     alive = core.storage.root / ALIVE
     return {
-        "model": _holds(lambda: core.shelf.get("sst")),
+        "model": not core.shelf.exists(SHIPPED) or _holds(lambda: core.shelf.get(SHIPPED)),
         "database": _holds(core.database.check),
         "queue": _holds(core.queue.pending_count),
         "worker": _holds(alive.stat) and time.time() - alive.stat().st_mtime < _LATE_SECONDS,

@@ -54,6 +54,36 @@ def test_every_shape_is_declared() -> None:
         assert isinstance(shape.value, str), f"{name}, line {shape.lineno}"
 
 
+def test_a_model_owns_what_is_true_of_it() -> None:
+    """Nothing else knows which output is which, the numbers of special words, or a tokenizer."""
+    facts = re.compile(
+        r"""\blogits\[(:,\ |\.\.\.,\ )?[01]\]   # one output compared with another
+        | POLARITY\b                           # the names of the two sides
+        | \(("positive",\ "negative"|"negative",\ "positive")\)
+        | PADDING_ID | UNKNOWN_ID | ids\[:2\] | \bids?\ (==|!=|>|<)\ [01]\b
+        | \btokenize(_all)?\(""",
+        re.VERBOSE,
+    )
+    owners = ("model", "corpora", "text")
+    for root in (ROOT / "textcond", ROOT / "service"):
+        for path in root.rglob("*.py"):
+            if path.relative_to(root).parts[0] in owners:
+                continue
+            for number, line in enumerate(_without_words(path), 1):
+                assert not facts.search(line), f"{path}, line {number}: {line.strip()}"
+
+
+def _without_words(path: Path) -> list[str]:
+    """The lines of a module, without its docstrings."""
+    text = path.read_text()
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[number] = ""
+    return lines
+
+
 def test_torchtext_stands_behind_one_module() -> None:
     modules = (ROOT / "textcond").rglob("*.py")
     users = [path.name for path in modules if "torchtext" in _imported_packages(path)]

@@ -18,7 +18,7 @@ from sqlalchemy import select
 import textcond
 from textcond.errors import TextcondError
 from textcond.model.checkpoint import SHIPPED
-from textcond.workflows.analyses import TRAINING
+from textcond.workflows.analyses import ANALYSES, TRAINING
 from textcond_service.api import problems
 from textcond_service.api.batching import Batches
 from textcond_service.api.middleware import Envelope
@@ -44,7 +44,7 @@ from textcond_service.storage.database import Corpus, Database, Job
 log = structlog.get_logger("textcond")
 _ROUTERS = (
     *(models.router, explain.router, cards.router, corpora.router),
-    *(analyses.router, found.router, job_routes.router, operations.router),
+    *(analyses.router, found.router_of(ANALYSES.values()), job_routes.router, operations.router),
 )
 
 
@@ -96,6 +96,7 @@ def make_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
+    app.mount("/web", operations.Web())
     app.add_middleware(Envelope, settings=settings)
     Instrumentator(
         excluded_handlers=["/metrics", "/healthz"], registry=metrics.registry

@@ -30,6 +30,8 @@ def analysis_of(folder: Path, values: np.ndarray) -> CorpusConductance:
             quantity=quantity,
             scores=part.sum(dim=1),
             baseline_score=0.0,
+            network=model.network,
+            rows=[],
         )
         texts = [f"w{first + row}" for row in range(len(part))]
         rows = {"text": texts, **dict.fromkeys(LABELS, [-1] * len(texts))}

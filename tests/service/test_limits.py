@@ -33,7 +33,7 @@ def test_too_many_jobs_streams_and_corpora(narrow: Running) -> None:
         followed = [
             streams.enter_context(narrow.client.stream("GET", path)).iter_lines() for _ in range(2)
         ]
-        assert [next(lines) for lines in followed] == ["id: 1"] * 2
+        assert [next(lines) for lines in followed] == ["event: job"] * 2
         answer = narrow.client.get(path)
         assert_problem(answer, 429, "follow")
         assert int(answer.headers["retry-after"]) > 0

@@ -9,7 +9,7 @@ pooling only the winning window carries any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -37,6 +37,7 @@ from textcond.attribution.input_checks import (
 from textcond.attribution.prediction import targets_of
 from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.errors import TextError
+from textcond.model.forward_pass import BASELINE, own_logits
 from textcond.model.model import Model
 from textcond.model.network import TextCNN
 from textcond.model.outputs import MARGIN
@@ -61,6 +62,9 @@ class Conductance:
     score: float
     baseline_score: float
     """Of the zero embedding."""
+    network: TextCNN = field(repr=False, compare=False)
+    ids: tuple[int, ...] = field(repr=False, compare=False)
+    """Of the tokens."""
 
     def __post_init__(self) -> None:
         if not len(self.tokens) == len(self.unknown) == len(self.values):
@@ -86,8 +90,10 @@ class Conductance:
 
     @property
     def delta(self) -> float:
-        """The completeness error: the sum of all values less `score - baseline_score`."""
-        return float(self.values.sum()) - (self.score - self.baseline_score)
+        """The completeness error: the sum of all values, less how far the score of the network's
+        own forward pass is from the baseline's, in float64. Computed when it is asked for."""
+        rise = _own_rises(self.network, [list(self.ids)], self.quantity)
+        return float(self.values.sum()) - float(rise[0])
 
     def ngram(self, filter: int) -> tuple[str, ...]:
         """The tokens in the filter's winning window."""
@@ -105,11 +111,28 @@ class FilterConductance:
     quantity: Quantity
     scores: Float[Tensor, " texts"]
     baseline_score: float
+    network: TextCNN = field(repr=False, compare=False)
+    rows: Sequence[list[int]] = field(repr=False, compare=False)
+    """The texts as ids."""
 
     @property
     def deltas(self) -> Float[Tensor, " texts"]:
-        """The completeness error of each text."""
-        return self.values.sum(dim=1) - (self.scores - self.baseline_score)
+        """The completeness error of each text, as of `Conductance.delta`."""
+        return self.values.sum(dim=1) - _own_rises(self.network, self.rows, self.quantity)
+
+
+def _own_rises(
+    network: TextCNN, rows: Sequence[list[int]], quantity: Quantity
+) -> Float[Tensor, " texts"]:
+    """How far the score of the network's own forward pass is from the baseline's."""
+    texts = [*rows, BASELINE]
+    batches = [texts[first : first + _JUDGED] for first in range(0, len(texts), _JUDGED)]
+    scores = torch.cat([quantity.score(own_logits(network, batch)) for batch in batches])
+    return scores[:-1] - scores[-1]
+
+
+_JUDGED = 64
+"""Texts in a batch of the network's own forward pass."""
 
 
 def conductance(
@@ -222,6 +245,8 @@ def _some_conductances(
                 logits=trace.integrals.logits[place],
                 score=float(trace.integrals.score[place]),
                 baseline_score=float(trace.integrals.baseline_score),
+                network=network,
+                ids=tuple(rows[row]),
             )
 
 
@@ -268,6 +293,8 @@ def conductance_of_ids(
         quantity=quantity,
         scores=torch.cat(scores),
         baseline_score=float(trace.integrals.baseline_score),
+        network=network,
+        rows=rows,
     )
 
 

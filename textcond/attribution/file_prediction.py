@@ -115,7 +115,7 @@ def _predict(model: Model, rows: Sequence[Row]) -> Iterator[Prediction | str]:
 
     Texts are read as those of every corpus: control characters count as blanks.
     """
-    tokens = list(model.tokenizer.tokenize_all(row.text for row in rows))
+    tokens = model.tokens_of_all(row.text for row in rows)
     problems = [
         row.problem or _EMPTY * (not words) for row, words in zip(rows, tokens, strict=True)
     ]

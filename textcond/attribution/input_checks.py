@@ -28,7 +28,7 @@ def tokens_of(model: Model, text: Any) -> tuple[str, ...]:
     Raises `TextError` if there is none, or if this is no text.
     """
     if isinstance(text, str):
-        return tuple(model.tokenizer.tokenize(str(text)))  # numpy has strings of its own
+        return model.tokens_of(str(text))  # numpy has strings of its own
     if not isinstance(text, Iterable) or isinstance(text, bytes | bytearray | Mapping):
         shown = textwrap.shorten(repr(text), 60, placeholder=" ...")
         raise TextError(f"`text` is {shown}; give a string, or a list of tokens.")

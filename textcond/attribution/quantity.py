@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from textcond.errors import QuantityError
 from textcond.model.model import Model
-from textcond.model.outputs import MARGIN, POLARITY, REST, Outputs
+from textcond.model.outputs import MARGIN, REST, Outputs
 
 Output = Literal["logit", "probability"]
 
@@ -77,7 +77,8 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
     names = model.outputs.names
     if model.outputs.is_margin(target):
         target = model.outputs.default_target
-    sides = POLARITY if model.outputs.is_margin(target) else _sides(target, names)
+    is_margin = model.outputs.is_margin(target)
+    sides = model.outputs.margin_sides if is_margin else _sides(target, names)
     if sides is None:
         rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
         pair = f", or one against another, for instance {names[0]}:{names[-1]}"
@@ -116,6 +117,4 @@ def _poles(sides: tuple[str, str], outputs: Outputs) -> tuple[str, str]:
     plus, minus = sides
     if minus in outputs.names:
         return plus, minus
-    if outputs.are_polarity:
-        return plus, POLARITY[1 - POLARITY.index(plus)]
-    return plus, f"not {plus}"
+    return plus, outputs.opposite(plus)

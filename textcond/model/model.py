@@ -59,6 +59,14 @@ class Model:
         assert self.fingerprint is not None
         return self.fingerprint.hash_of(self.network, self._facts())
 
+    def tokens_of(self, text: str) -> tuple[str, ...]:
+        """The tokens of a text, as the model was trained on them."""
+        return tuple(self.tokenizer.tokenize(text))
+
+    def tokens_of_all(self, texts: Iterable[str]) -> list[tuple[str, ...]]:
+        """`tokens_of` of every text."""
+        return [tuple(tokens) for tokens in self.tokenizer.tokenize_all(texts)]
+
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """The ids of a text's tokens. A text without a token is the baseline, as one of unknown
         words is."""

@@ -5,6 +5,7 @@ Nothing else in textcond compares logits with each other, or knows which output 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -46,7 +47,7 @@ class Outputs:
     def polarity(self) -> tuple[int, int] | None:
         """The places of the positive and of the negative output; None unless there are these two
         and no other."""
-        if sorted(self.names) != sorted(POLARITY):
+        if not are_polarity(self.names):
             return None
         return self.names.index(POLARITY[0]), self.names.index(POLARITY[1])
 
@@ -54,6 +55,19 @@ class Outputs:
     def are_polarity(self) -> bool:
         """Whether they are those of a sentiment model, in either order."""
         return self.polarity is not None
+
+    @property
+    def margin_sides(self) -> tuple[str, str] | None:
+        """What the margin speaks for when it rises and when it falls, if that is so in every text:
+        the two sides of a sentiment model."""
+        return POLARITY if self.are_polarity else None
+
+    def opposite(self, name: str) -> str:
+        """What a text is that is not of this output: the other side of a sentiment model, or not
+        of the class."""
+        if self.are_polarity:
+            return POLARITY[1 - POLARITY.index(name)]
+        return f"not {name}"
 
     @property
     def is_multi_label(self) -> bool:
@@ -104,6 +118,16 @@ class Outputs:
             return (self.names[int(logits.argmax())],)
         found = [name for name, logit in zip(self.names, logits, strict=True) if logit > 0]
         return tuple(found) or (NONE,)
+
+
+def are_polarity(names: Iterable[str]) -> bool:
+    """Whether these are the two sides of sentiment, in either order."""
+    return sorted(names) == sorted(POLARITY)
+
+
+def is_polar(name: str) -> bool:
+    """Whether this is a side of sentiment."""
+    return name in POLARITY
 
 
 SENTIMENT = Outputs()

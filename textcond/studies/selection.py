@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from textcond.attribution.measures import measure_filters
 from textcond.corpora.columns import NO_LABEL
 from textcond.model.model import Model
-from textcond.model.outputs import POLARITY
+from textcond.model.outputs import SENTIMENT
 from textcond.studies.claims import MEASURES, Finding, Outcome, Picture, Table, named
 from textcond.studies.data_sources import Sources, check_classes, outputs_of
 from textcond.studies.methods.filter_selection import class_means, linear_accuracy, ranked_for_any
@@ -33,7 +33,7 @@ def run(sources: Sources) -> Outcome:
     for corpus in dict.fromkeys((sources.sentences, "rotten-tomatoes")):
         rows, polar = sources.load(corpus, "test"), sources.polar(corpus=corpus)
         outputs = outputs_of(polar)
-        check_classes(outputs, POLARITY, "test")
+        check_classes(outputs, SENTIMENT.names, "test")
         tasks[f"{corpus}, 2 classes"] = _repeat(sources, list(polar["tokens"]), outputs)
         labels = np.array(rows["label"])
         if (labels != NO_LABEL).all():

@@ -5,6 +5,7 @@ import { fill, make, problem } from "./elements.js";
 import { when } from "./numbers.js";
 import { corpora, models, trainForm, uploadForm } from "./shelves.js";
 import { analysisForm, rest, state, watch } from "./start.js";
+import { VIEWS } from "./views.js";
 
 export const title = "Models and jobs";
 const FOLLOWED = 3;  // a browser keeps but six connections to a service
@@ -82,10 +83,8 @@ function jobRow(first) {
 
 function result({ state: now, kind, id, analysis, model }) {
   if (now !== "succeeded") return null;
-  const links = {
-    training: [`#explain?model=${model}`, "Ask it"], analysis: [`#division/${id}`, "Division of labour"],
-    rules: [`#rules/${analysis}?set=${id}`, "Rules"], negation: [`#negation/${analysis}?set=${id}`, "Negation"],
-  };
-  return links[kind] ? make("a", { href: links[kind][0] }, links[kind][1]) : null;
+  const links = { training: [`#explain?model=${model}`, "Ask it"], analysis: [`#division/${id}`, "Division of labour"] };
+  const [href, label] = links[kind] ?? [`#${kind}/${analysis}?set=${id}`, VIEWS[kind]?.title];
+  return label ? make("a", { href }, label) : null;
 }
 

@@ -1,15 +1,10 @@
 // The page: the address after # tells the view and what it shows.
-import { problem, waiting } from "./elements.js";
-import * as division from "./division.js";
-import * as explain from "./explain.js";
-import * as filters from "./filters.js";
-import * as jobs from "./jobs.js";
-import * as negation from "./negation.js";
-import * as rules from "./rules.js";
+import { make, problem, waiting } from "./elements.js";
+import { VIEWS } from "./views.js";
 
-const VIEWS = { explain, filters, division, negation, rules, jobs };
 const main = document.querySelector("#view");
-const links = [...document.querySelectorAll("nav a[href^='#']")];
+const links = Object.entries(VIEWS).map(([name, { title }]) => make("a", { href: `#${name}` }, title));
+document.querySelector("nav").prepend(...links);
 let shown = { name: "", leave: new AbortController(), ready: null };
 
 function read(hash) {

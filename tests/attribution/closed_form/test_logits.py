@@ -12,8 +12,8 @@ from torch.nn import functional
 
 import textcond
 from tests.conftest import random_model
-from textcond.attribution.closed_form.logits import own_logits
 from textcond.errors import ModelError
+from textcond.model.forward_pass import own_logits
 from textcond.model.model import Model
 from textcond.model.network import TextCNN, pad
 
@@ -78,6 +78,20 @@ def test_a_subclass_that_computes_the_same() -> None:
         pass
 
     assert textcond.conductance(of_class(Same), "w1 w2").delta == pytest.approx(0, abs=1e-12)
+
+
+def test_the_error_is_that_against_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it differs from the closed form only after it was probed."""
+    model = random_model(8)
+    before = textcond.conductance(model, "w1 w2", target="positive")
+    many = textcond.filter_conductance(model, ["w1 w2", "w3"], target="positive")
+    assert abs(before.delta) < 1e-12
+    assert many.deltas.abs().max() < 1e-12
+    own = TextCNN.classify
+    monkeypatch.setattr(TextCNN, "classify", lambda network, pooled: 2 * own(network, pooled))
+    rise = before.score - before.baseline_score
+    assert before.delta == pytest.approx(-rise, rel=1e-9)
+    assert many.deltas[0] == pytest.approx(-rise, rel=1e-9)
 
 
 def test_a_hook_that_changes_the_filters_is_seen() -> None:

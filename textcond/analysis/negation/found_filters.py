@@ -12,7 +12,7 @@ from jaxtyping import Float
 from textcond.attribution.quantity import Quantity
 from textcond.attribution.ranking import first_of
 from textcond.model.model import Model
-from textcond.model.outputs import POLARITY
+from textcond.model.outputs import are_polarity
 
 FOUND_SHARE = 0.5
 """The found filters are the fewest that make this share of the score of all that qualify."""
@@ -51,7 +51,7 @@ class NegationFilters:
         """The words that are negated, for a reader: "positive words", or "words that speak against
         date"."""
         first, second = self.quantity.poles
-        if {first, second} == {*POLARITY}:
+        if are_polarity((first, second)):
             return f"{self.negated} words"
         if self.negated == second == f"not {first}":
             return f"words that speak against {first}"

@@ -16,7 +16,7 @@ from textcond.analysis.store.corpus import CorpusConductance
 from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.corpora.gold_labels import Gold, GoldSentences, gold_of_sentences, gold_of_trees
 from textcond.model.model import Model
-from textcond.model.outputs import POLARITY, Outputs
+from textcond.model.outputs import Outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,8 @@ class Sides:
 
 def sides_of(model: Model, quantity: Quantity) -> Sides:
     """The sides of a score of a model."""
-    names, sense = quantity.poles, 1
-    if model.outputs.are_polarity:
-        names, sense = POLARITY, 1 if names == POLARITY else -1
-    return Sides(names, sense, model.outputs)
+    names = model.outputs.margin_sides or quantity.poles
+    return Sides(names, 1 if names == quantity.poles else -1, model.outputs)
 
 
 def sides_of_analysis(model: Model, analysis: CorpusConductance) -> Sides:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from textcond.analysis.rules.patterns import Index, Match, Pattern
-from textcond.model.outputs import POLARITY
+from textcond.model.outputs import is_polar
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class RuleSet:
         lines = [
             json.dumps(
                 {
-                    "label": _LABELS.get(rule.towards, rule.towards),
+                    "label": _label(rule.towards),
                     "pattern": rule.pattern.to_spacy(),
                     "id": str(number),
                 },
@@ -174,7 +174,8 @@ class RuleSet:
         return "".join(f"{line}\n" for line in lines)
 
 
-_LABELS = {name: name.upper() for name in POLARITY}
+def _label(side: str) -> str:
+    return side.upper() if is_polar(side) else side
 
 
 def claim(rules: Sequence[Rule], index: Index) -> list[list[tuple[int, Match]]]:

@@ -11,7 +11,7 @@ from textcond.attribution.quantity import Quantity
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
-from textcond.model.outputs import MARGIN, POLARITY
+from textcond.model.outputs import MARGIN, SENTIMENT
 
 MANIFEST = "manifest.json"
 _FORMAT = "textcond-analysis-1"
@@ -75,7 +75,8 @@ def read_manifest(folder: Path) -> Manifest | None:
 def _poles_of(target: str) -> tuple[str, str]:
     """The poles of an analysis of an earlier version, which did not keep them."""
     if target == MARGIN:
-        return POLARITY
+        rises, falls = SENTIMENT.names
+        return rises, falls
     first, _, second = target.partition(":")
     return first, second or f"not {first}"
 

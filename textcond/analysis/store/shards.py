@@ -53,7 +53,7 @@ def one_by_one(model: Model, quantity: Quantity, shards: Iterable[Shard]) -> Ite
 
 def compute(model: Model, quantity: Quantity, shard: Shard) -> bytes:
     """The content of the shard's file; the same shard gives the same bytes."""
-    found = shard.rows["tokens"] or model.tokenizer.tokenize_all(shard.rows["text"])
+    found = shard.rows["tokens"] or model.tokens_of_all(shard.rows["text"])
     tokens = [list(words) for words in found]
     for row, words in enumerate(tokens, start=shard.number * SHARD_ROWS):
         if len(words) > MAX_TOKENS:

@@ -1,4 +1,4 @@
-"""The logits of texts: by the closed form, and by the network's own forward pass, its judge.
+"""The logits of texts by the closed form, and whether the network's own forward pass agrees.
 
 The closed form computes the logits by its own loops. A network that computes something else, a
 subclass with other windows or another activation for instance, would get conductances that add up
@@ -13,14 +13,13 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import functional
 
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
 from textcond.errors import ModelError
-from textcond.model.network import TextCNN, pad
-from textcond.text.vocabulary import PADDING_ID
+from textcond.model.forward_pass import own_logits
+from textcond.model.network import TextCNN
 
 _TOLERANCE = 1e-9
 """How far the logits may be apart, relative to their size; both are computed in float64."""
@@ -37,26 +36,6 @@ def closed_form_logits(
     head = Head.of(network, torch.float64)
     strengths = winning_windows(network, words_of(rows), torch.float64).strengths
     return head.logits(head.units(functional.relu(strengths + head.filter_bias)))
-
-
-@torch.no_grad()
-def own_logits(network: TextCNN, rows: Sequence[list[int]]) -> Float[Tensor, "texts outputs"]:
-    """The logits of the network's forward pass on texts as ids, in float64.
-
-    Its weights are converted for this call alone, of the embedding those of the texts' words.
-    """
-    words = words_of(rows)
-    weights = {
-        name: tensor.detach().double() if tensor.is_floating_point() else tensor
-        for name, tensor in (*network.named_parameters(), *network.named_buffers())
-        if name != "embedding.weight"
-    }
-    padding, known = torch.tensor([PADDING_ID]), torch.from_numpy(words.ids)
-    table = network.embedding.weight.detach()[torch.cat([padding, known])]
-    weights["embedding.weight"] = table.double()  # padding first, as `pad` writes it
-    places = (torch.from_numpy(words.places) + 1).split([*map(len, rows)])
-    logits: Tensor = functional_call(network, weights, pad([part.tolist() for part in places]))
-    return logits
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -11,7 +12,6 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from textcond.errors import AnalysisError
-from textcond.workflows.analyses import ANALYSES
 from textcond.workflows.declaration import Analysis
 from textcond.workflows.options import names_in
 from textcond.workflows.places import Subject
@@ -28,10 +28,17 @@ from textcond_service.api.shared_state import Core, Service
 from textcond_service.storage.database import Job
 from textcond_service.storage.service_places import ServicePlaces
 
-router = APIRouter(tags=["analyses"], route_class=KnownRoute)
+
+def router_of(analyses: Iterable[Analysis]) -> APIRouter:
+    """The routes of these analyses."""
+    router = APIRouter(tags=["analyses"], route_class=KnownRoute)
+    for analysis in analyses:
+        _add_start(router, analysis)
+        _add_show(router, analysis)
+    return router
 
 
-def _add_start(analysis: Analysis) -> None:
+def _add_start(router: APIRouter, analysis: Analysis) -> None:
     async def start_job(
         core: Service,
         principal: Starter,
@@ -56,7 +63,7 @@ def _add_start(analysis: Analysis) -> None:
     )
 
 
-def _add_show(analysis: Analysis) -> None:
+def _add_show(router: APIRouter, analysis: Analysis) -> None:
     forms = ("json", *analysis.forms)
     media_types = ["application/json", *(form.media_type for form in analysis.forms.values())]
 
@@ -85,11 +92,6 @@ def _add_show(analysis: Analysis) -> None:
             **answers(404, 409, 422),
         },
     )
-
-
-for _analysis in ANALYSES.values():
-    _add_start(_analysis)
-    _add_show(_analysis)
 
 
 async def _start(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,8 +24,6 @@ from textcond_service.storage.database import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=KnownRoute)
 POLL_SECONDS = 0.5
-QUIET_SECONDS = 15.0
-"""After so long without news a comment keeps the connection open."""
 
 
 @router.get("", responses={200: {"model": responses.Jobs}, **answers(422)})
@@ -60,20 +57,8 @@ async def show_job(core: Service, _: Reader, id: requests.JobId) -> Response:
     return answer(show(await _find(core, id)))
 
 
-@router.get(
-    "/{id}/events",
-    response_class=Response,
-    responses={
-        200: {
-            "content": {"text/event-stream": {}},
-            "description": "An event `job` with the job's JSON whenever it changes, until it ends.",
-        },
-        **answers(404, 422),
-    },
-)
-async def follow_job(core: Service, _: Reader, id: requests.JobId) -> Response:
-    """A job's progress as server-sent events."""
-    job = await _find(core, id)
+async def _followed(core: Service, id: requests.JobId) -> Job:
+    """The job to follow; raises `ProblemError` 429 where too many are followed."""
     if core.streams >= core.settings.max_streams:
         raise ProblemError(
             429,
@@ -81,7 +66,39 @@ async def follow_job(core: Service, _: Reader, id: requests.JobId) -> Response:
             "Too many follow jobs; ask for it now and then.",
             {"Retry-After": "5"},
         )
-    return StreamingResponse(_events(core, job), media_type="text/event-stream")
+    return await _find(core, id)
+
+
+@router.get(
+    "/{id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {"description": "An event `job` with the job's JSON whenever it changes, to its end."},
+        **answers(404, 422),
+    },
+)
+async def follow_job(
+    core: Service, _: Reader, job: Annotated[Any, Depends(_followed)]
+) -> AsyncIterator[ServerSentEvent]:
+    """A job's progress as server-sent events; a comment when there is no news for long."""
+    core.streams += 1
+    try:
+        number, told = 0, None
+        while True:
+            if (shown := show(job)) != told:
+                number, told = number + 1, shown
+                yield ServerSentEvent(data=shown, event="job", id=str(number))
+            if job.state not in lifecycle.ACTIVE or core.stopping:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                job = await _find(core, job.id)
+            except SQLAlchemyError:  # it may be back at the next look
+                continue
+            except ProblemError:  # the job was deleted meanwhile
+                return
+    finally:
+        core.streams -= 1
 
 
 @router.delete(
@@ -112,28 +129,3 @@ async def _find(core: Core, id: str) -> Job:
         return job
 
     return await core.io(call)
-
-
-async def _events(core: Core, job: Job) -> AsyncIterator[str]:
-    core.streams += 1
-    try:
-        number, told, quiet = 0, "", time.monotonic()
-        while True:
-            text = json.dumps(show(job))
-            if text != told:
-                number, told, quiet = number + 1, text, time.monotonic()
-                yield f"id: {number}\nevent: job\ndata: {text}\n\n"
-            elif time.monotonic() - quiet > QUIET_SECONDS:
-                quiet = time.monotonic()
-                yield ": still here\n\n"
-            if job.state not in lifecycle.ACTIVE or core.stopping:
-                return
-            await asyncio.sleep(POLL_SECONDS)
-            try:
-                job = await _find(core, job.id)
-            except SQLAlchemyError:  # it may be back at the next look
-                continue
-            except ProblemError:  # the job was deleted meanwhile
-                return
-    finally:
-        core.streams -= 1

@@ -14,11 +14,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
+from starlette.staticfiles import StaticFiles
 
 from textcond.model.checkpoint import SHIPPED
 from textcond_service.api import reference_page
 from textcond_service.api.json_answers import answer
-from textcond_service.api.problems import ProblemError, answers, not_found
+from textcond_service.api.problems import ProblemError, answers
 from textcond_service.api.security import Reader
 from textcond_service.api.shared_state import Core, Service
 from textcond_service.jobs.lifecycle import STATES
@@ -27,7 +28,6 @@ from textcond_service.storage.database import Database, Job
 
 router = APIRouter(tags=["operations"])
 WEB = Path(str(files("textcond_service").joinpath("web")))
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _LATE_SECONDS = 30.0
 """A worker that has not looked for work for so long is missing."""
 
@@ -111,15 +111,16 @@ async def page() -> Response:
     return FileResponse(WEB / "index.html", media_type="text/html")
 
 
-@router.get("/web/{name}", include_in_schema=False)
-async def part_of_page(name: str) -> Response:
-    """A script, a style or a picture of the page."""
-    # Looked up among the files that are there: the name never makes a path.
-    for path in WEB.iterdir():
-        if path.name == name and path.suffix in _TYPES:
-            headers = {"Cache-Control": "no-cache"}
-            return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
-    raise not_found("file", name)
+class Web(StaticFiles):
+    """The scripts, the styles and the pictures of the page; a browser asks whether they changed."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=WEB)
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 class JobCollector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from textcond.corpora.negated_phrases import DIMINISHERS, NEGATORS, load_minimal
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
 from textcond.model.network import TextCNN, pad
+from textcond.model.outputs import Outputs
 
 FILTERS = [216, 0, 71, 130]
 """One of each width, of both polarities, in no order."""
@@ -234,3 +236,23 @@ def test_another_model(sst: Model, tmp_path: Path) -> None:
     analysis = CorpusConductance.compute(random_model(seed=0), texts, tmp_path / "other")
     with pytest.raises(AnalysisError, match=r"was computed with the model 'random' .*, not with"):
         make_cards(sst, analysis, [0])
+
+
+def test_a_prediction_of_several_heads_changes_with_any_of_them(tmp_path: Path) -> None:
+    model = random_model(5, classes=3)
+    model = replace(model, outputs=Outputs(model.outputs.names), fingerprint=None)
+    words = [[f"w{(7 * text + place * place) % 30}" for place in range(5)] for text in range(30)]
+    texts = Dataset.from_dict({"text": [" ".join(some) for some in words]})
+    analysis = CorpusConductance.compute(model, texts, tmp_path / "of", target="a")
+    cards = make_cards(model, analysis, range(24), top=1)
+    network, pooled = pooled_outputs(model, analysis)
+    wanted, by_the_greatest = [], []
+    for filter in range(24):
+        without = pooled.clone()
+        without[:, filter] = 0
+        with torch.no_grad():
+            before, after = network.classify(pooled), network.classify(without)
+        wanted.append(float(((before > 0) != (after > 0)).any(1).double().mean()))
+        by_the_greatest.append(float((before.argmax(1) != after.argmax(1)).double().mean()))
+    assert [card.flipped for card in cards] == pytest.approx(wanted)
+    assert wanted != by_the_greatest

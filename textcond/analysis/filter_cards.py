@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch.nn import functional
 
 from textcond.analysis.negation.retrieval import Retrieved, retrieve
 from textcond.analysis.polarity.division import POLARITY_NAMES, THRESHOLD, Polarity
@@ -18,7 +17,6 @@ from textcond.analysis.polarity.sides import sides_of_analysis
 from textcond.analysis.polarity.sign_counts import SignCounts, signs_of
 from textcond.analysis.rules.ngrams import carriers, token_values
 from textcond.analysis.store.corpus import CorpusConductance
-from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.closed_form.winning_windows import word_scores, words_of
 from textcond.attribution.conductance import conductance_of_ids, trace_rows
 from textcond.attribution.quantity import quantity_of
@@ -182,21 +180,21 @@ def _effects(
 ) -> list[tuple[float, float]]:
     """The mean drop of the score, and the share of changed predictions, without each filter."""
     quantity = quantity_of(model, analysis.manifest.target, analysis.manifest.output)
-    head = Head.of(model.network, torch.float64)
+    decided = model.outputs.called
     drops, flips = np.zeros(len(filters)), np.zeros(len(filters))
     for sentences in analysis.sentence_blocks():
         rows = model.encode_all([sentence.tokens for sentence in sentences])
         for _, trace in trace_rows(
             model.network, rows, quantity, dtype=torch.float64, batch_size=256
         ):
-            pooled = functional.relu(trace.windows.strengths + head.filter_bias)
+            head, pooled = trace.head, trace.pooled
             before = head.logits(head.units(pooled))
             for place, filter in enumerate(filters):
                 ablated = pooled.clone()
                 ablated[:, filter] = 0
                 after = head.logits(head.units(ablated))
                 drops[place] += float((quantity.score(before) - quantity.score(after)).sum())
-                flips[place] += int((before.argmax(1) != after.argmax(1)).sum())
+                flips[place] += int((decided(before) != decided(after)).any(dim=1).sum())
     count = len(analysis)
     return [(float(d / count), float(f / count)) for d, f in zip(drops, flips, strict=True)]
 

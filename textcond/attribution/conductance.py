@@ -238,7 +238,7 @@ def _some_conductances(
         for place, (row, (first, last)) in enumerate(zip(batch, windows, strict=True)):
             yield Conductance(
                 tokens=tokens[row],
-                unknown=tuple(model.vocabulary.unknown(tokens[row])),
+                unknown=tuple(model.vocabulary.are_unknown(rows[row])),
                 values=values[place],
                 windows=tuple(zip(first, last, strict=True)),
                 quantity=quantity,
@@ -302,8 +302,14 @@ def conductance_of_ids(
 class Trace:
     """One batch followed along its paths."""
 
+    head: Head
     windows: Windows
     integrals: PathIntegrals
+
+    @property
+    def pooled(self) -> Float[Tensor, "batch filters"]:
+        """The filters' outputs at the text."""
+        return self.head.pooled(self.windows.strengths)
 
     @property
     def conductance(self) -> Float[Tensor, "batch filters"]:
@@ -326,7 +332,7 @@ def trace_path(
     """The closed form, on a batch of ids: windows, then integrals."""
     head = Head.of(network, dtype)
     windows = winning_windows(network, words_of(rows), dtype)
-    return Trace(windows, integrate(head, windows.strengths, quantity))
+    return Trace(head, windows, integrate(head, windows.strengths, quantity))
 
 
 def trace_rows(

@@ -47,7 +47,7 @@ def tokens_of(model: Model, text: Any) -> tuple[str, ...]:
 def encode(model: Model, tokens: Sequence[str]) -> list[int]:
     """Ids of which at least one is a known word; raises `TextError` otherwise."""
     ids = model.vocabulary.encode(tokens)
-    if all(model.vocabulary.unknown(tokens)):
+    if all(model.vocabulary.are_unknown(ids)):
         shown = textwrap.shorten(" ".join(tokens), 60, placeholder=" ...")
         raise TextError(
             f"`text` has no word that the model {model.name!r} knows ({shown!r}); "

@@ -13,10 +13,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from textcond.attribution.ablation import ablation_scores
-from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.conductance import Trace, trace_path, trace_rows
 from textcond.attribution.input_checks import (
     Text,
@@ -52,10 +50,9 @@ def measure_filters(
     check_is_model(model)
     quantity = quantity_of(model, target, output)
     rows = encode_some(model, texts)
-    head = Head.of(model.network, dtype)
     traces = trace_rows(model.network, rows, quantity, dtype=dtype, batch_size=batch_size)
     with torch.no_grad():
-        return torch.cat([_MEASURES[measure](head, trace, quantity) for _, trace in traces])
+        return torch.cat([_MEASURES[measure](trace, quantity) for _, trace in traces])
 
 
 def integrated_gradients(
@@ -94,26 +91,18 @@ def integrated_gradients(
     return embedded * gradients
 
 
-def _activation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
-    return functional.relu(head.filter_bias + trace.windows.strengths)
-
-
-def _gradient_times_activation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
-    activation = _activation(head, trace, quantity)
+def _gradient_times_activation(trace: Trace, quantity: Quantity) -> Tensor:
+    head, activation = trace.head, trace.pooled
     units = head.units(activation)
     rates = quantity.gradient(head.logits(units)) @ head.output_weight  # (batch, hidden)
     gradient: Tensor = (rates * (units > 0)) @ head.hidden_weight
     return activation * gradient
 
 
-def _ablation(head: Head, trace: Trace, quantity: Quantity) -> Tensor:
-    return ablation_scores(head, _activation(head, trace, quantity), quantity)
-
-
-_MEASURES: dict[str, Callable[[Head, Trace, Quantity], Tensor]] = {
-    "conductance": lambda head, trace, quantity: trace.conductance,
-    "activation": _activation,
+_MEASURES: dict[str, Callable[[Trace, Quantity], Tensor]] = {
+    "conductance": lambda trace, quantity: trace.conductance,
+    "activation": lambda trace, quantity: trace.pooled,
     "gradient_times_activation": _gradient_times_activation,
-    "internal_influence": lambda head, trace, quantity: trace.integrals.influence,
-    "ablation": _ablation,
+    "internal_influence": lambda trace, quantity: trace.integrals.influence,
+    "ablation": lambda trace, quantity: ablation_scores(trace.head, trace.pooled, quantity),
 }

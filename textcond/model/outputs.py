@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from textcond.errors import ModelError
@@ -111,13 +112,18 @@ class Outputs:
         greatest = logits.sort(dim=-1, descending=True).values
         return greatest[..., 0] - greatest[..., 1] if len(self) > 1 else greatest[..., 0]
 
+    def called(self, logits: Float[Tensor, "*batch outputs"]) -> Bool[Tensor, "*batch outputs"]:
+        """Which outputs are predicted: the one with the greatest logit, or of heads that do not
+        exclude each other every one that says yes."""
+        if self.is_multi_label:
+            return logits > 0
+        greatest = logits.argmax(dim=-1, keepdim=True)
+        return torch.zeros_like(logits, dtype=torch.bool).scatter(-1, greatest, True)
+
     def decide(self, logits: Float[Tensor, " outputs"]) -> tuple[str, ...]:
-        """What is predicted: the output with the greatest logit. Of heads that do not exclude each
-        other, every one that says yes, or `NONE`."""
-        if not self.is_multi_label:
-            return (self.names[int(logits.argmax())],)
-        found = [name for name, logit in zip(self.names, logits, strict=True) if logit > 0]
-        return tuple(found) or (NONE,)
+        """The names of what is predicted (`called`), or `NONE`."""
+        found = zip(self.names, self.called(logits).tolist(), strict=True)
+        return tuple(name for name, is_called in found if is_called) or (NONE,)
 
 
 def are_polarity(names: Iterable[str]) -> bool:

@@ -56,7 +56,11 @@ class Vocabulary:
 
     def unknown(self, tokens: Iterable[str]) -> list[bool]:
         """Whether each token stands outside the vocabulary."""
-        return [id == UNKNOWN_ID for id in self.encode(tokens)]
+        return self.are_unknown(self.encode(tokens))
+
+    def are_unknown(self, ids: Iterable[int]) -> list[bool]:
+        """Whether each id is that of a token outside the vocabulary."""
+        return [id == UNKNOWN_ID for id in ids]
 
     def save(self, path: Path) -> None:
         """Write one word a line, UTF-8, ids rising from 2."""

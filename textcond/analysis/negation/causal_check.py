@@ -11,7 +11,6 @@ import torch
 from datasets import Dataset
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from textcond.analysis.negation.discovery import of_side
 from textcond.analysis.negation.found_filters import NegationFilters
@@ -152,8 +151,7 @@ class _Pooled:
         head = Head.of(model.network, torch.float64)
         batches = trace_rows(model.network, rows, quantity, dtype=torch.float64, batch_size=256)
         none = torch.zeros(0, model.network.shape.filters, dtype=torch.float64)
-        strengths = torch.cat([none, *(trace.windows.strengths for _, trace in batches)])
-        return cls(head, quantity, functional.relu(strengths + head.filter_bias))
+        return cls(head, quantity, torch.cat([none, *(trace.pooled for _, trace in batches)]))
 
     @torch.no_grad()
     def logits(self, ablated: Sequence[int]) -> Float[Tensor, "texts classes"]:

@@ -87,8 +87,8 @@ def retrieve(
     found = []
     for sentence in analysis.sentences(rows):
         filter = int(best[sentence.row])
-        start = int(starts[filter][sentence.row])
-        ngram = analysis.ngram(sentence, filter, start)
+        window = analysis.window(sentence, filter, int(starts[filter][sentence.row]))
+        ngram = sentence.tokens[slice(*window)]
         found.append(
             Retrieved(
                 row=sentence.row,
@@ -98,7 +98,7 @@ def retrieve(
                 score=sentence.score,
                 conductance=float(amounts[sentence.row]),
                 filter=filter,
-                window=(max(start, 0), max(start, 0) + len(ngram)),
+                window=window,
                 ngram=" ".join(ngram),
                 shifters=tuple(w for w in ngram if w.lower() in NEGATORS | DIMINISHERS),
             )

@@ -229,10 +229,10 @@ class CorpusConductance:
                 found[row] = Sentence(row, tokens=tokens, class_names=names, **values)
         return [found[row] for row in wanted]
 
-    def ngram(self, sentence: Sentence, filter: int, start: int) -> tuple[str, ...]:
-        """The tokens in the filter's winning window."""
+    def window(self, sentence: Sentence, filter: int, start: int) -> tuple[int, int]:
+        """The tokens that the filter's winning window covers, as a half-open range."""
         end = start + self.manifest.widths[filter]
-        return sentence.tokens[max(start, 0) : end]
+        return max(start, 0), min(end, len(sentence.tokens))
 
     def summary(self) -> dict[str, Any]:
         """What was computed, for a reader."""

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
@@ -35,7 +34,7 @@ def closed_form_logits(
     """The logits of one batch of texts as ids by the closed form, in float64."""
     head = Head.of(network, torch.float64)
     strengths = winning_windows(network, words_of(rows), torch.float64).strengths
-    return head.logits(head.units(functional.relu(strengths + head.filter_bias)))
+    return head.logits(head.units(head.pooled(strengths)))
 
 
 @torch.no_grad()

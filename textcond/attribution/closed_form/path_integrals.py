@@ -54,6 +54,10 @@ class Head:
             bias_of(network.output).to(dtype),
         )
 
+    def pooled(self, strengths: Float[Tensor, "*batch filters"]) -> Float[Tensor, "*batch filters"]:
+        """The filters' outputs, from what their winning windows' words give them."""
+        return functional.relu(strengths + self.filter_bias)
+
     def units(self, pooled: Float[Tensor, "*batch filters"]) -> Float[Tensor, "*batch hidden"]:
         """The hidden units before their ReLU."""
         return functional.linear(pooled, self.hidden_weight, self.hidden_bias)

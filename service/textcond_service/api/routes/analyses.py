@@ -197,8 +197,7 @@ async def show_sentences(
         found = analysis.sentences(analysis.top(filter, limit, sign=side).tolist())
         rows = []
         for sentence in found:
-            ngram = analysis.ngram(sentence, filter, int(starts[sentence.row]))
-            start = max(int(starts[sentence.row]), 0)
+            window = analysis.window(sentence, filter, int(starts[sentence.row]))
             rows.append(
                 {
                     "row": sentence.row,
@@ -207,8 +206,8 @@ async def show_sentences(
                     **_labels(sentence),
                     "score": sentence.score,
                     "conductance": float(values[sentence.row]),
-                    "window": [start, start + len(ngram)],
-                    "ngram": " ".join(ngram),
+                    "window": list(window),
+                    "ngram": " ".join(sentence.tokens[slice(*window)]),
                 }
             )
         return answer({"filter": filter, "sign": side, "sentences": rows})

@@ -5,17 +5,16 @@ import { fill, make, problem } from "./elements.js";
 import { when } from "./numbers.js";
 import { corpora, models, trainForm, uploadForm } from "./shelves.js";
 import { analysisForm, rest, state, watch } from "./start.js";
-import { VIEWS } from "./views.js";
 
 export const title = "Models and jobs";
 const FOLLOWED = 3;  // a browser keeps but six connections to a service
 const REFRESH = 4000;
 
-export async function open(root, signal) {
+export async function open(root, signal, views) {
   const shelf = make("section", { "aria-label": "Models" }), listed = make("div"), details = make("div"), data = make("section", { "aria-label": "Corpora" });
   const train = make("div"), upload = make("div"), analyze = make("div"), list = make("section", { "aria-label": "Jobs" });
   const refresh = () => Promise.all([fill(listed, () => models(refresh, details)), fill(data, () => corpora(refreshCorpora)), listJobs()]);
-  const listJobs = () => fill(list, () => jobs(signal, refresh));
+  const listJobs = () => fill(list, () => jobs(signal, refresh, views));
   const fillForms = () => Promise.all([
     fill(train, async () => trainForm(await corpusField("Corpus", { labelled: true }), listJobs)),
     fill(analyze, () => analysisForm(signal, () => {}, { started: listJobs })),
@@ -37,7 +36,7 @@ function section(name, content) {
 }
 
 // The newest jobs first; those at work are followed, as far as connections go.
-async function jobs(signal, finished) {
+async function jobs(signal, finished, views) {
   const found = await everything("/v1/jobs");
   if (!found.length) return make("p", { class: "soft" }, "No job was started yet.");
   const rows = new Map();
@@ -49,7 +48,7 @@ async function jobs(signal, finished) {
       .catch((error) => { if (error.name !== "AbortError") rows.get(job.id).element.append(problem(error)); })
       .finally(() => { following -= 1; });
   };
-  for (const job of found) rows.set(job.id, jobRow(job));
+  for (const job of found) rows.set(job.id, jobRow(job, views));
   const list = make("ul", { class: "jobs" }, [...rows.values()].map(({ element }) => element));
   found.filter((job) => job.state === "running").forEach(follow);
   found.filter((job) => job.state === "queued").reverse().forEach(follow);
@@ -71,20 +70,20 @@ function again(wanted, rows, follow, list, signal) {
   }, REFRESH);
 }
 
-function jobRow(first) {
+function jobRow(first, views) {
   const element = make("li", { class: "job", "data-job": first.id });
   const show = (job) => {
     const body = make("div", {}, state(job), rest(job, element));
-    element.replaceChildren(body, make("div", { class: "small soft" }, when(job.finished ?? job.started ?? job.created), " ", result(job)));
+    element.replaceChildren(body, make("div", { class: "small soft" }, when(job.finished ?? job.started ?? job.created), " ", result(job, views)));
   };
   show(first);
   return { element, show };
 }
 
-function result({ state: now, kind, id, analysis, model }) {
+function result({ state: now, kind, id, analysis, model }, views) {
   if (now !== "succeeded") return null;
   const links = { training: [`#explain?model=${model}`, "Ask it"], analysis: [`#division/${id}`, "Division of labour"] };
-  const [href, label] = links[kind] ?? [`#${kind}/${analysis}?set=${id}`, VIEWS[kind]?.title];
+  const [href, label] = links[kind] ?? [`#${kind}/${analysis}?set=${id}`, views[kind]?.title];
   return label ? make("a", { href }, label) : null;
 }
 

@@ -30,7 +30,7 @@ function enter(name, focus) {
 
 async function open(view, root, signal) {
   try {
-    return await view.open(root, signal);
+    return await view.open(root, signal, VIEWS);
   } catch (error) {
     if (!signal.aborted) root.replaceChildren(problem(error));
     return null;

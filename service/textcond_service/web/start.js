@@ -4,7 +4,7 @@ import { corpusField, quantityFields } from "./choices.js";
 import { field, form, make, problem, say, select, submit } from "./elements.js";
 import { count, duration } from "./numbers.js";
 
-const SPLITS = ["dev", "test", "dev+test", "train", "train+dev+test"].map((name) => [name]);
+const SPLITS = [["", "dev and test, or a whole file"], ...["dev", "test", "train", "train+dev+test"].map((name) => [name])];
 
 // A form that starts an analysis; `done` is told the job when it has succeeded. The form follows
 // it, unless somebody else does who is told when it has `started`.
@@ -14,11 +14,11 @@ export async function analysisForm(signal, done, { model, started } = {}) {
   const place = make("div");
   const fields = make("div", { class: "fields" },
     quantity.fields[0], await corpusField(),
-    field("Split", select("split", SPLITS, "dev"), { hint: "an uploaded file without a column split is taken whole" }),
+    field("Split", select("split", SPLITS, ""), { hint: "an uploaded file has parts if it has a column split" }),
     quantity.fields.slice(1), submit("Start the analysis"));
   const made = form({ class: "start" }, fields, async (data) => {
     const { model: name, corpus, split, output } = Object.fromEntries(data);
-    const job = await post("/v1/analyses", { model: name, corpus, split, output, target: quantity.target.value });
+    const job = await post("/v1/analyses", { model: name, corpus, split: split || null, output, target: quantity.target.value });
     if (started) started(job);
     else place.replaceChildren(progress(job, signal, done));
   });

@@ -1,4 +1,4 @@
-// The views of the page, in the order of its navigation: each has a `title` and `open(root, signal)`.
+// The views of the page, in the order of its navigation: each has a `title` and `open(root, signal, views)`.
 import * as division from "./division.js";
 import * as explain from "./explain.js";
 import * as filters from "./filters.js";

@@ -24,10 +24,10 @@ from textcond_service.api.batching import Batches
 from textcond_service.api.middleware import Envelope
 from textcond_service.api.routes import (
     analyses,
-    cards,
     corpora,
+    declared_analyses,
     explain,
-    found,
+    filter_cards,
     jobs as job_routes,
     models,
     operations,
@@ -43,8 +43,13 @@ from textcond_service.storage.database import Corpus, Database, Job
 
 log = structlog.get_logger("textcond")
 _ROUTERS = (
-    *(models.router, explain.router, cards.router, corpora.router),
-    *(analyses.router, found.router_of(ANALYSES.values()), job_routes.router, operations.router),
+    *(models.router, explain.router, filter_cards.router, corpora.router),
+    *(
+        analyses.router,
+        declared_analyses.router_of(ANALYSES.values()),
+        job_routes.router,
+        operations.router,
+    ),
 )
 
 

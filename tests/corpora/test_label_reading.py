@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textcond.corpora.columns import CLASS, class_names
+from textcond.corpora.dataset_columns import CLASS, class_names
 from textcond.corpora.file_rows import Layout
 from textcond.corpora.label_reading import parse_meanings, read_labels
 from textcond.corpora.user_files import load_file, summarize_file

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from textcond.corpora.columns import FEATURES
+from textcond.corpora.dataset_columns import FEATURES
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.movie_reviews import load_reviews
 from textcond.corpora.sst_heldout import digest_line, heldout_split

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import released
 from tests.corpora.release import HEAD, write
-from textcond.corpora.columns import CLASS, NO_LABEL, class_names
+from textcond.corpora.dataset_columns import CLASS, NO_LABEL, class_names
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.questions import ANSWER_TYPES, answer_type, load_questions
 from textcond.errors import CorpusError

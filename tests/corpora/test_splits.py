@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textcond.corpora.columns import CLASS, class_names
+from textcond.corpora.dataset_columns import CLASS, class_names
 from textcond.corpora.file_rows import Layout
 from textcond.corpora.splits import file_parts
 from textcond.errors import CorpusError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textcond.corpora.columns import FEATURES
+from textcond.corpora.dataset_columns import FEATURES
 from textcond.corpora.treebank import load_treebank
 from textcond.errors import CorpusError
 

@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 from hypothesis import given, strategies as st
 
-from textcond.corpora.columns import FEATURES
 from textcond.corpora.csv_rows import SEPARATORS, read_table
+from textcond.corpora.dataset_columns import FEATURES
 from textcond.corpora.file_rows import Layout
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.user_files import load_file, parts_of, summarize_file

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from tests.service.running import SECONDS
 from textcond.analysis.store.corpus import CorpusConductance
 from textcond.commands.local_places import LocalPlaces
-from textcond.corpora.columns import NO_LABEL, polar_dataset
+from textcond.corpora.dataset_columns import NO_LABEL, polar_dataset
 from textcond.corpora.loading import load_corpus
 from textcond.model.model import Model
 from textcond.progress import nobody

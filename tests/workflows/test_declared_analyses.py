@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from rich.text import Text
 from textcond_service.api.request_bodies import _body_of
-from textcond_service.api.routes.found import router_of
+from textcond_service.api.routes.declared_analyses import router_of
 from typer.testing import CliRunner
 
 from tests.analysis.planted import analysis_of

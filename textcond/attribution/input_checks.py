@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from textcond.attribution.closed_form.logits import check_closed_form
+from textcond.attribution.closed_form.forward_pass import check_closed_form
 from textcond.errors import ModelError, TextError
 from textcond.model.model import Model
 from textcond.model.network import TextCNN, has_finite_weights, has_zero_rows

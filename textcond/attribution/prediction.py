@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from textcond.attribution.batching import in_batches
-from textcond.attribution.closed_form.logits import closed_form_logits
+from textcond.attribution.closed_form.forward_pass import closed_form_logits
 from textcond.attribution.input_checks import (
     OnError,
     as_list,

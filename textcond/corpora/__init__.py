@@ -1,1 +1,1 @@
-"""Labelled text as `datasets.Dataset`, always with the columns of `columns.FEATURES`."""
+"""Labelled text as `datasets.Dataset`, always with the columns of `dataset_columns.FEATURES`."""

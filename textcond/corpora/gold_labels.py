@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Int
 
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.corpora.treebank import load_nodes
 from textcond.errors import CorpusError
 

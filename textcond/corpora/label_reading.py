@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.errors import CorpusError
 
 MOST_CLASSES = 100

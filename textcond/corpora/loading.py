@@ -20,7 +20,7 @@ def load_corpus(
     data_dir: Path | None = None,
     layout: Layout = DEFAULT,
 ) -> Dataset:
-    """One part of a corpus, or several ("dev+test"), with the columns of `columns.FEATURES`.
+    """One part of a corpus, or several ("dev+test"), with `dataset_columns.FEATURES`.
 
     `data` is one of `known_corpora.KNOWN`, where the rows of pairs have the columns of
     `negated_phrases.PAIR_FEATURES`, or the path of a csv, tsv, jsonl or txt file, which `layout`

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from textcond.corpora.columns import polar_dataset
+from textcond.corpora.dataset_columns import polar_dataset
 from textcond.corpora.huggingface import load_from_hub
 from textcond.corpora.sst_heldout import heldout_split, is_heldout_sentence
 from textcond.errors import CorpusError
-from textcond.text.markup import read_markup
+from textcond.text.markup_removal import read_markup
 from textcond.text.sentence_splitting import split_sentences
 from textcond.text.tokenizer import tokenize_all
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset, Features, List, Value
 
-from textcond.corpora.columns import FEATURES, NO_LABEL, five_class_columns
+from textcond.corpora.dataset_columns import FEATURES, NO_LABEL, five_class_columns
 from textcond.corpora.treebank import Nodes, load_nodes
 from textcond.text.tokenizer import tokenize_all
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from textcond.corpora.columns import NO_LABEL
 from textcond.corpora.csv_rows import SEPARATORS, FieldsError, read_table
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.corpora.file_rows import DEFAULT, Layout
 from textcond.corpora.known_corpora import KNOWN, PAIR_NAMES, TRAINING_NAMES
 from textcond.corpora.loading import is_file, load_corpus

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from textcond.corpora.columns import class_dataset
+from textcond.corpora.dataset_columns import class_dataset
 from textcond.corpora.huggingface import load_from_hub
 from textcond.corpora.release_archives import read_lines
 from textcond.errors import CorpusError

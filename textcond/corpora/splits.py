@@ -14,7 +14,7 @@ import numpy as np
 from datasets import Dataset
 from jaxtyping import Int
 
-from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL, class_names, is_multiple
+from textcond.corpora.dataset_columns import CLASS, CLASSES, NO_LABEL, class_names, is_multiple
 from textcond.corpora.file_rows import DEFAULT, SPLIT, Layout
 from textcond.corpora.user_files import labels_of, load_file, parts_of
 from textcond.errors import CorpusError

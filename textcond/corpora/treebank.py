@@ -15,7 +15,7 @@ import numpy as np
 from datasets import Dataset
 from jaxtyping import Int
 
-from textcond.corpora.columns import five_class_dataset
+from textcond.corpora.dataset_columns import five_class_dataset
 from textcond.corpora.huggingface import load_from_hub
 from textcond.corpora.release_archives import read_lines
 from textcond.corpora.sst_heldout import is_heldout_sentence

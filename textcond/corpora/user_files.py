@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from datasets import Dataset, IterableDataset
 
-from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL, columns_of, features_of
+from textcond.corpora.dataset_columns import CLASS, CLASSES, NO_LABEL, columns_of, features_of
 from textcond.corpora.file_rows import DEFAULT, Layout, Row, read_rows
 from textcond.corpora.label_reading import LabelError, Labels, label_parts, read_labels
 from textcond.errors import CorpusError

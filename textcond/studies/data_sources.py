@@ -12,7 +12,7 @@ import numpy as np
 from datasets import Dataset
 from jaxtyping import Int
 
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.corpora.loading import load_corpus
 from textcond.errors import CorpusError
 from textcond.model import checkpoint

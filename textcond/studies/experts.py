@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.measures import measure_filters
-from textcond.corpora.columns import CLASS
+from textcond.corpora.dataset_columns import CLASS
 from textcond.model.model import Model
 from textcond.studies.claims import Finding, Outcome, Picture, Table, named, verdict_of
 from textcond.studies.data_sources import Sources, check_classes, outputs_of

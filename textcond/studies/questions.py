@@ -16,7 +16,7 @@ from datasets import Dataset
 from jaxtyping import Float
 
 from textcond.attribution.measures import measure_filters
-from textcond.corpora.columns import CLASS
+from textcond.corpora.dataset_columns import CLASS
 from textcond.corpora.questions import ANSWER_TYPES
 from textcond.model.model import Model
 from textcond.model.training.building import build_model

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from sklearn.model_selection import train_test_split
 
 from textcond.attribution.measures import measure_filters
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.model.model import Model
 from textcond.model.outputs import SENTIMENT
 from textcond.studies.claims import MEASURES, Finding, Outcome, Picture, Table, named

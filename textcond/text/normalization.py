@@ -13,7 +13,7 @@ from typing import Any
 
 from textcond.errors import TextError
 from textcond.text.edits import Edit, Reading, Step, apply, apply_with_origins
-from textcond.text.markup import find_entities, find_tags
+from textcond.text.markup_removal import find_entities, find_tags
 
 _ESCAPED_TOKENS = {
     "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}",

@@ -18,7 +18,7 @@ from tests.conftest import random_model
 from textcond.analysis.negation.discovery import contrast
 from textcond.attribution.conductance import conductance_of_ids
 from textcond.attribution.quantity import quantity_of
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.corpora.loading import load_corpus
 from textcond.corpora.negated_phrases import Pair, load_minimal_pairs, pair_dataset
 from textcond.corpora.negation_pairs import cut_pairs

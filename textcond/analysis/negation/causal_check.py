@@ -18,7 +18,7 @@ from textcond.analysis.polarity.sides import Sides, sides_of
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.conductance import trace_rows
 from textcond.attribution.quantity import Quantity
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
 

@@ -25,7 +25,7 @@ from textcond.attribution.explanation import PatternQuery
 from textcond.attribution.input_checks import check_ready
 from textcond.attribution.prediction import logits_of_ids
 from textcond.attribution.quantity import Quantity, quantity_of
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
 from textcond.model.outputs import MARGIN

@@ -43,7 +43,7 @@ from textcond.analysis.store.shards import (
 )
 from textcond.attribution.input_checks import check_ready
 from textcond.attribution.quantity import quantity_of
-from textcond.corpora.columns import CLASSES
+from textcond.corpora.dataset_columns import CLASSES
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
 from textcond.model.outputs import MARGIN
@@ -106,8 +106,8 @@ class CorpusConductance:
     ) -> CorpusConductance:
         """Compute what `out` lacks, shard by shard, and open it.
 
-        A row needs a `text`; `tokens` and the labels of `columns.FEATURES` are taken where they
-        are. Memory does not grow with the corpus. `runner` computes the shards: here, or in other
+        A row needs a `text`; `tokens` and the labels of `dataset_columns.FEATURES` are taken where
+        they are. Memory does not grow with the corpus. `runner` computes the shards: here, or in other
         processes (`cluster.workers_of`), to the same bytes. Raises `AnalysisError` if `out` holds
         something else or is in use, or if the corpus has no rows; and what `conductance` does
         about the model and the quantity.

@@ -16,7 +16,7 @@ from datasets import ClassLabel, Dataset, IterableDataset
 
 from textcond.analysis.store import shards
 from textcond.analysis.store.shards import LABELS, Computed, Rows, Shard, digest_of, shard_path
-from textcond.corpora.columns import CLASS, CLASSES, NO_LABEL
+from textcond.corpora.dataset_columns import CLASS, CLASSES, NO_LABEL
 from textcond.disk import write_whole
 from textcond.errors import AnalysisError
 

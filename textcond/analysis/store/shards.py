@@ -14,7 +14,7 @@ import torch
 
 from textcond.attribution.conductance import FilterConductance, conductance_of_ids
 from textcond.attribution.quantity import Quantity
-from textcond.corpora.columns import CLASSES
+from textcond.corpora.dataset_columns import CLASSES
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
 from textcond.text.tokenizer import MAX_TOKENS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datasets import Dataset, concatenate_datasets
 
-from textcond.corpora.columns import CLASS, CLASSES, class_names, is_multiple
+from textcond.corpora.dataset_columns import CLASS, CLASSES, class_names, is_multiple
 from textcond.corpora.file_rows import DEFAULT, Layout
 from textcond.corpora.known_corpora import TRAINING_NAMES
 from textcond.corpora.loading import check_name, is_file, load_corpus

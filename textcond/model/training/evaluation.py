@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from textcond.corpora.columns import (
+from textcond.corpora.dataset_columns import (
     CLASS,
     CLASSES,
     NO_LABEL,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from textcond.analysis.store.corpus import CorpusConductance, Sentence
 from textcond.attribution.quantity import quantity_of
-from textcond.corpora.columns import NO_LABEL
+from textcond.corpora.dataset_columns import NO_LABEL
 from textcond.errors import AnalysisError
 from textcond.model.model import Model
 from textcond.workflows.corpus_conductance import ConductanceRequest

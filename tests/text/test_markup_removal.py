@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from textcond.text.markup import read_markup
+from textcond.text.markup_removal import read_markup
 from textcond.text.tokenizer import tokenize, tokenize_all
 
 

@@ -108,8 +108,8 @@ class CorpusConductance:
 
         A row needs a `text`; `tokens` and the labels of `dataset_columns.FEATURES` are taken where
         they are. Memory does not grow with the corpus. `runner` computes the shards: here, or in
-        other processes (`cluster.workers_of`), to the same bytes. Raises `AnalysisError` if `out` holds
-        something else or is in use, or if the corpus has no rows; and what `conductance` does
+        other processes (`cluster.workers_of`), to the same bytes. Raises `AnalysisError` if `out`
+        holds something else or is in use, or if the corpus has no rows; and what `conductance` does
         about the model and the quantity.
         """
         quantity = quantity_of(model, target, output)

@@ -35,6 +35,7 @@ SCOPES = {
     ("POST", "/v1/models"): "run",
     ("POST", "/v1/corpora"): "run",
     ("POST", "/v1/analyses"): "run",
+    ("POST", "/v1/analyses/{id}/division"): "run",
     ("POST", "/v1/analyses/{id}/negation"): "run",
     ("POST", "/v1/analyses/{id}/rules"): "run",
     ("DELETE", "/v1/jobs/{id}"): "run",
@@ -76,6 +77,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "predict": {"text": "a"},
     "explain": {"text": "a"},
     "query": {"text": "a", "pattern": "a"},
+    "division": {},
     "negation": {},
     "rules": {},
 }

@@ -151,6 +151,17 @@ def test_origins(text: str) -> None:
     assert reading.origins[-1] == len(text)
 
 
+@pytest.mark.parametrize(
+    "edited", ["-LRB-", "-rsb-", "''", "``", "a\\/b", "&gt;", "<b>", "\t", " ", ""]
+)
+@pytest.mark.parametrize("before", ["", "a ", "It's 'so', "])
+@pytest.mark.parametrize("after", ["", " b", "c"])
+def test_a_plain_text_is_left_and_no_other(before: str, edited: str, after: str) -> None:
+    """A text that is not looked at any further has nothing in it that would be edited."""
+    for text in (f"{before}{edited}{after}", f"{before}{'x' * 200}{edited}{after}"):
+        assert read(text) == read_with_origins(text).text
+
+
 def test_origins_of_what_changes() -> None:
     text = "\ufeffne\u0301  isn&#39;t<br>ok"
     reading = read_with_origins(text)

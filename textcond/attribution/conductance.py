@@ -37,9 +37,8 @@ from textcond.attribution.input_checks import (
 from textcond.attribution.prediction import targets_of
 from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.errors import TextError
-from textcond.model.forward_pass import BASELINE, own_logits
 from textcond.model.model import Model
-from textcond.model.network import TextCNN
+from textcond.model.network import BASELINE, TextCNN, own_logits
 from textcond.model.outputs import MARGIN
 
 
@@ -199,17 +198,19 @@ def conductances(
     stands in the place of the result, and the other texts are computed.
     """
     check_is_model(model)
-    quantity_of(model, target, output)  # what it refuses, it refuses without texts too
+    quantities = {target: quantity_of(model, target, output)}  # refused without texts too
     encoded = encode_all(model, as_list(texts), on_error=on_error)
     targets = targets_of(model, encoded.rows, target)
     found: dict[int, Conductance] = {}
     for wanted in dict.fromkeys(targets):
         places = [place for place, named in enumerate(targets) if named == wanted]
+        if wanted not in quantities:
+            quantities[wanted] = quantity_of(model, wanted, output)
         some = _some_conductances(
             model,
             [encoded.tokens[place] for place in places],
             [encoded.rows[place] for place in places],
-            quantity_of(model, wanted, output),
+            quantities[wanted],
             dtype=dtype,
             batch_size=batch_size,
         )

@@ -18,11 +18,11 @@ from textcond.attribution.input_checks import (
     as_list,
     as_written,
     check_is_model,
+    first_of,
     only,
     tokens_of,
 )
 from textcond.attribution.prediction import Prediction
-from textcond.attribution.ranking import first_of
 from textcond.errors import PatternError, TextError
 from textcond.model.model import Model
 from textcond.model.outputs import MARGIN
@@ -53,7 +53,8 @@ class Explanation:
 
     @property
     def _predicted(self) -> Prediction:
-        return Prediction(self.model, self.text, self.conductance.tokens, self.conductance.logits)
+        result = self.conductance
+        return Prediction(self.model, self.text, result.tokens, result.unknown, result.logits)
 
     def ranked(self) -> list[int]:
         """All filters, the greatest absolute conductance first."""
@@ -64,10 +65,7 @@ class Explanation:
         filters = first_of(self.ranked(), top)
         return {
             **_heading(self),
-            "heads": self.heads,
-            "prediction": self.prediction,
-            "unknown_words": self._predicted.unknown_words,
-            "warning": self.warning,
+            **self._predicted.said(),
             "score": self.conductance.score,
             "baseline_score": self.conductance.baseline_score,
             "delta": self.conductance.delta,
@@ -247,13 +245,13 @@ def _heading(explanation: Explanation) -> dict[str, Any]:
 
 
 def _filter_rows(explanation: Explanation, filters: Sequence[int]) -> list[dict[str, Any]]:
-    result, shape = explanation.conductance, explanation.model.network.shape
+    result, widths = explanation.conductance, explanation.model.network.shape.filter_widths
     values = result.values[:, list(filters)]  # (tokens, shown filters)
     columns = zip(filters, values.sum(dim=0).tolist(), values.T.tolist(), strict=True)
     return [
         {
             "filter": filter,
-            "width": shape.width(filter),
+            "width": widths[filter],
             "conductance": conductance,
             "window": list(result.windows[filter]),
             "ngram": " ".join(result.ngram(filter)),

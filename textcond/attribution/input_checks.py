@@ -115,6 +115,13 @@ def only(results: Sequence[Result | TextError]) -> Result:
     return result
 
 
+def first_of(rows: Sequence[Result], top: int) -> Sequence[Result]:
+    """The first `top` rows of a ranking, all of them with 0; raises `ValueError` for fewer."""
+    if top < 0:
+        raise ValueError(f"`top` is {top}; it must be at least 1, or 0 for all.")
+    return rows[: top or None]
+
+
 def as_list(texts: Any) -> list[Any]:
     """Many texts, also those of a generator or of a column of a table.
 

@@ -35,6 +35,8 @@ class Prediction:
     model: Model
     text: str
     tokens: tuple[str, ...]
+    unknown: tuple[bool, ...]
+    """Which tokens the model does not know."""
     logits: Float[Tensor, " outputs"]
 
     @property
@@ -63,17 +65,18 @@ class Prediction:
     @property
     def unknown_words(self) -> float:
         """Share of the words that are not in the vocabulary; numbers and punctuation aside."""
-        words = [token for token in self.tokens if any(map(str.isalpha, token))]
-        unknown = self.model.vocabulary.unknown(words)
-        return sum(unknown) / len(words) if words else 0.0
+        tokens = zip(self.tokens, self.unknown, strict=True)
+        unknown = [is_unknown for token, is_unknown in tokens if any(map(str.isalpha, token))]
+        return sum(unknown) / len(unknown) if unknown else 0.0
 
     @property
     def warning(self) -> str:
         """Why the answer should not be trusted; empty if there is no such reason."""
-        if self.unknown_words < MANY_UNKNOWN:
+        share = self.unknown_words
+        if share < MANY_UNKNOWN:
             return ""
         return (
-            f"{self.unknown_words:.0%} of the words are not in the model's vocabulary and count "
+            f"{share:.0%} of the words are not in the model's vocabulary and count "
             "for nothing: the text may be in another language or of another kind than the training "
             "texts."
         )
@@ -91,7 +94,13 @@ class Prediction:
             "model_hash": self.model.hash,
             "text": self.text,
             "tokens": list(self.tokens),
-            "unknown": self.model.vocabulary.unknown(self.tokens),
+            "unknown": list(self.unknown),
+            **self.said(),
+        }
+
+    def said(self) -> dict[str, Any]:
+        """What the model says, and how far to trust it; JSON-serializable."""
+        return {
             "heads": self.heads,
             "prediction": self.prediction,
             "unknown_words": self.unknown_words,
@@ -129,8 +138,10 @@ def predict(
     logits = logits_of_ids(model.network, encoded.rows, batch_size=batch_size)
     written = [as_written(text) for row, text in enumerate(texts) if row not in encoded.errors]
     return encoded.with_errors(
-        Prediction(model, text, words, values)
-        for text, words, values in zip(written, encoded.tokens, logits, strict=True)
+        Prediction(model, text, tokens, tuple(model.vocabulary.are_unknown(ids)), values)
+        for text, tokens, ids, values in zip(
+            written, encoded.tokens, encoded.rows, logits, strict=True
+        )
     )
 
 

@@ -75,10 +75,10 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
         raise QuantityError(f"`output` is {output!r}; it can be logit or probability.")
     reading: Output = "logit" if output == "logit" else "probability"
     names = model.outputs.names
+    sides = None
     if model.outputs.is_margin(target):
-        target = model.outputs.default_target
-    is_margin = model.outputs.is_margin(target)
-    sides = model.outputs.margin_sides if is_margin else _sides(target, names)
+        target, sides = model.outputs.default_target, model.outputs.margin_sides
+    sides = sides or _sides(target, names)
     if sides is None:
         rest = f", or one against the rest, {names[0]}:{REST}" if len(names) > 2 else ""
         pair = f", or one against another, for instance {names[0]}:{names[-1]}"

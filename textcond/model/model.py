@@ -83,5 +83,5 @@ class Model:
 
 def facts_of(outputs: Outputs, tokenizer: Tokenizer, vocabulary: Vocabulary) -> str:
     """A digest of what makes a model beside its weights."""
-    named = json.dumps([asdict(outputs), asdict(tokenizer), vocabulary.digest])
+    named = json.dumps([outputs.names, outputs.softmax, asdict(tokenizer), vocabulary.digest])
     return hashlib.sha256(named.encode()).hexdigest()

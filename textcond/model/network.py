@@ -4,12 +4,14 @@ Kim, "Convolutional Neural Networks for Sentence Classification" (2014), in the 
 Dhamdhere et al., "How Important Is a Neuron?" (2019, §6): 50 dimensions, widths 3 to 6 with
 64 filters each, 1-max pooling, ten hidden units, one logit per output. The convolution is
 wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one token.
+
+The closed forms compute its logits by loops of their own; `own_logits` is what they are judged by.
 """
 
 from __future__ import annotations
 
 import cmath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import cast
@@ -20,6 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from textcond.text.vocabulary import PADDING_ID, UNKNOWN_ID
+
+BASELINE = [UNKNOWN_ID]
+"""A text whose words all embed to zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +172,34 @@ def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, 
     for row, values in enumerate(ids):
         matrix[row, : len(values)] = torch.tensor(values, dtype=torch.int64)
     return matrix, lengths
+
+
+@torch.no_grad()
+def own_logits(network: TextCNN, rows: Sequence[list[int]]) -> Float[Tensor, "texts outputs"]:
+    """The logits of texts as ids by the network's forward pass, in float64.
+
+    A copy of the network is run, whose weights are float64, of the embedding those of the texts'
+    words: other threads may be reading the network meanwhile.
+    """
+    words, places = torch.tensor([*chain.from_iterable(rows)]).unique(return_inverse=True)
+    # Padding first, as `pad` writes it.
+    table = network.embedding.weight.detach()[torch.cat([torch.tensor([PADDING_ID]), words])]
+    renumbered = (places + 1).split([*map(len, rows)])
+    weights = {id(network.embedding.weight): table.double()}
+    for tensor in chain(network.parameters(), network.buffers()):
+        if id(tensor) not in weights:
+            weights[id(tensor)] = tensor.double() if tensor.is_floating_point() else tensor
+    logits: Tensor = _copy_of(network, weights)(*pad([row.tolist() for row in renumbered]))
+    return logits
+
+
+def _copy_of(module: nn.Module, weights: Mapping[int, Tensor]) -> nn.Module:
+    """The same module with other tensors, each in the place of the one with that `id`."""
+    copied = object.__new__(type(module))
+    copied.__dict__ |= module.__dict__
+    for kind in ("_parameters", "_buffers"):
+        held = module.__dict__[kind].items()
+        copied.__dict__[kind] = {name: weights.get(id(tensor)) for name, tensor in held}
+    children = {name: child and _copy_of(child, weights) for name, child in module._modules.items()}
+    copied.__dict__["_modules"] = children
+    return copied

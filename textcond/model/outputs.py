@@ -6,7 +6,7 @@ Nothing else in textcond compares logits with each other, or knows which output 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float
@@ -33,6 +33,9 @@ class Outputs:
 
     names: tuple[str, ...] = POLARITY
     softmax: bool = False
+    polarity: tuple[int, int] | None = field(init=False, repr=False, compare=False)
+    """The places of the positive and of the negative output; None unless there are these two
+    and no other."""
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) < len(self.names):
@@ -40,17 +43,11 @@ class Outputs:
                 f"The names of the outputs are {list(self.names)}; give each output a name of its "
                 "own."
             )
+        sides = tuple(map(self.names.index, POLARITY)) if are_polarity(self.names) else None
+        object.__setattr__(self, "polarity", sides)
 
     def __len__(self) -> int:
         return len(self.names)
-
-    @property
-    def polarity(self) -> tuple[int, int] | None:
-        """The places of the positive and of the negative output; None unless there are these two
-        and no other."""
-        if not are_polarity(self.names):
-            return None
-        return self.names.index(POLARITY[0]), self.names.index(POLARITY[1])
 
     @property
     def are_polarity(self) -> bool:

@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from textcond.attribution.ranking import first_of
+from textcond.attribution.input_checks import first_of
 
 if TYPE_CHECKING:  # each command imports what it needs, and no more
     from textcond.attribution.explanation import Explanation, PatternQuery

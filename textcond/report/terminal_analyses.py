@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from textcond.attribution.ranking import first_of
+from textcond.attribution.input_checks import first_of
 from textcond.report.terminal import figures_view
 
 if TYPE_CHECKING:  # each command imports what it needs, and no more

@@ -34,7 +34,8 @@ class Reading(NamedTuple):
 def apply(text: str, steps: Iterable[Step]) -> str:
     """The text after all edits of each step, one step after another."""
     for find_edits in steps:
-        text = _edited(text, find_edits(text))
+        edits = [*find_edits(text)]
+        text = _edited(text, edits) if edits else text
     return text
 
 
@@ -60,4 +61,4 @@ def _edited(text: str, edits: Iterable[Edit]) -> str:
     for start, end, reading in edits:
         pieces += [text[done:start], reading]
         done = end
-    return "".join([*pieces, text[done:]]) if pieces else text
+    return "".join([*pieces, text[done:]])

@@ -13,9 +13,8 @@ from torch.nn import functional
 import textcond
 from tests.conftest import random_model
 from textcond.errors import ModelError
-from textcond.model.forward_pass import own_logits
 from textcond.model.model import Model
-from textcond.model.network import TextCNN, pad
+from textcond.model.network import TextCNN, own_logits, pad
 
 
 class Narrow(TextCNN):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from textcond.attribution.input_checks import first_of
 from textcond.attribution.quantity import Quantity
-from textcond.attribution.ranking import first_of
 from textcond.model.model import Model
 from textcond.model.outputs import are_polarity
 

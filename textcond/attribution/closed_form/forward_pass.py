@@ -17,8 +17,7 @@ from torch import Tensor
 from textcond.attribution.closed_form.path_integrals import Head
 from textcond.attribution.closed_form.winning_windows import winning_windows, words_of
 from textcond.errors import ModelError
-from textcond.model.forward_pass import own_logits
-from textcond.model.network import TextCNN
+from textcond.model.network import TextCNN, own_logits
 
 _TOLERANCE = 1e-9
 """How far the logits may be apart, relative to their size; both are computed in float64."""

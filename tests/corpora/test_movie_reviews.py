@@ -43,7 +43,15 @@ def test_no_heldout_sentence_of_sst_is_trained_on(
     # Nor inside a longer text. But wordings as short as "Cool ." are no one's own, and in
     # imdb's millions of words there are phrases as set as "I loved every minute of it".
     everything = " ".join(trained_on)
-    assert [text for text in held_out if len(text) > commonplace and text in everything] == []
+    beginnings = {text[: commonplace + 1] for text in held_out if len(text) > commonplace}
+    pieces = (
+        everything[place : place + commonplace + 1]
+        for place in range(len(everything) - commonplace)
+    )
+    begun = beginnings.intersection(pieces)
+    assert [
+        text for text in held_out if text[: commonplace + 1] in begun and text in everything
+    ] == []
 
 
 @packaged

@@ -110,7 +110,13 @@ def test_a_corpus_by_classes(run: Run, in_folder: Path, classes: str) -> None:
         assert all(rule["neutral"] == 0 for rule in found)
     assert rules["held_out"]["network_accuracy"] > 0.95
     assert rules["held_out"]["agreement"] > 0.9
-    run("rules", "first", "--format", "spacy", "--out", "patterns.jsonl")
+    code, _, err = run(*analyze, "--out", "other", "--target", "food:rest")
+    assert code == 0
+    for command in ("rules", "report"):
+        code, _, err = run(command, "first", "--held-out", "other")
+        assert code == 2
+        assert "`held_out` explains the logit of food:rest, not the logit of animal:rest;" in err
+    run("rules", "first", "--out", "patterns.jsonl")  # spaCy's form, by its ending
     labels = {json.loads(line)["label"] for line in Path("patterns.jsonl").read_text().splitlines()}
     assert labels <= {"animal", "not animal"}
     assert "animal" in labels
@@ -121,6 +127,11 @@ def test_a_corpus_by_classes(run: Run, in_folder: Path, classes: str) -> None:
 
     negation = answer_of(run, "negation", "first", "--draws", "5")
     assert negation["pairs"] == classes
+    renamed = Path(classes).read_text().replace("text,label", "question,kind", 1)
+    Path("pairs.csv").write_text(renamed)
+    columns = ("--pairs", "pairs.csv", "--text-column", "question", "--label-column", "kind")
+    other = answer_of(run, "negation", "first", "--draws", "5", *columns)
+    assert other == negation | {"pairs": "pairs.csv"}
     assert [side["negated"] for side in negation["sides"]] == ["animal", "not animal"]
     for side in negation["sides"]:
         assert side["pairs"] > 5

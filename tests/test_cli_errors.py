@@ -15,8 +15,8 @@ import pytest
 from tests.conftest import ROOT, Run
 
 DASH = (
-    "No such option: {} Put -- before a text that starts with -: `textcond {} -- TEXT`. See "
-    "`textcond --help`.\n"
+    "No such option: {0}. Put -- before a text that starts with -: `textcond {1} -- TEXT`. See "
+    "`textcond {1} --help`.\n"
 )
 
 
@@ -45,16 +45,16 @@ DASH = (
         (["filters", "-- good", "--pattern", "good"], DASH.format("-- good", "filters")),
         (
             ["explain", "-", "--jso"],
-            "No such option: --jso (Possible options: --json, --top) See `textc",
+            "No such option: --jso (Possible options: --json, --top). See `textcond explain --he",
         ),
-        (["models", "-x"], "textcond: No such option: -x See `textcond --help`."),
+        (["models", "-x"], "textcond: No such option: -x. See `textcond models --help`."),
         (["explain", "caf\udce9"], "`text` is not UTF-8: byte 0xE9 at position 3; convert it, for"),
         (
             ["filters", "good", "--pattern", "caf\udce9"],
             "`pattern` is not UTF-8: byte 0xE9 at position 3; convert it, for",
         ),
         (["explain"], "Missing argument 'text'."),
-        (["nosuch"], "No such command 'nosuch'."),
+        (["nosuch"], "No such command 'nosuch'. See `textcond --help`."),
         (["train", "--name", "n" * 300], "use letters, digits, - and _ only, up to 100."),
         (["explain", "good", "--model", "n" * 5_000], "There is no model 'nnn"),
         (["evaluate", "--data-dir", "."], "There is no test.txt in .; give `--data-dir`"),

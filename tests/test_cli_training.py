@@ -127,6 +127,16 @@ def test_names_that_cannot_be_trained(run: Run, in_folder: Path, questions: str)
     assert sorted(path.name for path in (in_folder / "models").iterdir()) == ["mine", "other"]
 
 
+def test_a_class_that_is_called_as_the_score_is(run: Run, in_folder: Path) -> None:
+    rows = [f"{name} {number},{name}" for number in range(20) for name in ("margin", "centre")]
+    Path("page.csv").write_text("\n".join(["question,kind", *rows]))
+    command = ("train", "--data", "page.csv", "--name", "page", *OPTIONS, "--epochs", "1")
+    code, _, err = run(*command)
+    assert code == 2
+    assert "A class is called 'margin', as the score that compares classes is; give it" in err
+    assert run(*command, "--labels", "margin=edge,centre=centre")[0] == 0
+
+
 def test_several_labels_a_text(run: Run, in_folder: Path, questions: str) -> None:
     """Labels that do not exclude each other, with a separator between them."""
     words = {name: text.split()[0] for name, text in WORDS.items()}

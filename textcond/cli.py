@@ -70,7 +70,7 @@ app.add_typer(service.keys, name="keys")
 def main() -> None:
     """Run a command; an error that the user can mend is one line and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="textcond")
         if code == _STOPPED:
             fail("Stopped.", code=_STOPPED)
         sys.stdout.flush()
@@ -78,8 +78,10 @@ def main() -> None:
         fail(str(error), code=2)
     except TyperException as error:
         # Without a command the help is shown already, and there is no message.
-        message = error.format_message()
-        fail(f"{message}{_hint(error)} See `textcond --help`.", code=2) if message else sys.exit(2)
+        message = error.format_message().rstrip(".")
+        context = getattr(error, "ctx", None)
+        help = f"{context.command_path if context else 'textcond'} --help"
+        fail(f"{message}.{_hint(error)} See `{help}`.", code=2) if message else sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         fail("Stopped.", code=_STOPPED)
     except BrokenPipeError:  # the reader, `head` for one, has seen enough

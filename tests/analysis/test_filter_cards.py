@@ -224,6 +224,14 @@ def test_a_filter_that_conducts_nothing(tmp_path: Path) -> None:
     assert card.similar == card.sentences == ()
 
 
+def test_the_name_is_of_the_filter_and_not_of_what_is_shown(
+    sst: Model, analysis: CorpusConductance
+) -> None:
+    few, more = (make_cards(sst, analysis, FILTERS, top=top) for top in (1, 50))
+    assert [card.name for card in few] == [card.name for card in more]
+    assert {len(card.sentences) for card in few} == {1}
+
+
 @pytest.mark.parametrize("filter", [-1, 256])
 def test_no_such_filter(sst: Model, analysis: CorpusConductance, filter: int) -> None:
     with pytest.raises(AnalysisError) as caught:

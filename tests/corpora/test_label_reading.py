@@ -107,6 +107,11 @@ def test_meanings_of_ones_own(tmp_path: Path) -> None:
     [
         (("1", "6"), Layout(meanings={"1": "a", "2": "b"}), "line 3: the label '6' has no mean"),
         (("a", "B", "x"), Layout(names=("A", "B")), "line 4: the label 'x' is none of A, B;"),
+        (
+            ("a", "B"),
+            Layout(names=("A", "B"), meanings={"a": "positive", "b": "B"}),
+            "line 2: 'positive', the meaning of the label 'a' in `labels`, is none of A, B; give",
+        ),
         (tuple(f"t{n}" for n in range(101)), Layout(), "line 2: the labels are 101 different"),
         (("a", "b" * 101), Layout(), "line 3: the label 'b+'… has 101 characters and may be"),
     ],

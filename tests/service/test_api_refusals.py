@@ -63,6 +63,15 @@ def test_what_is_not_json(service: Running, body: str | bytes, words: str) -> No
     assert_problem(send(service, EXPLAIN, body), 400, "JSON", words)
 
 
+def test_one_text_or_several(service: Running) -> None:
+    for body, told in (
+        ({}, "body.text: Field required; give `text`, or `texts`."),
+        ({"text": "a", "texts": ["b"]}, "give `text` or `texts`, not both."),
+    ):
+        for path in (EXPLAIN, PREDICT):
+            assert_problem(service.client.post(path, json=body), 422, told)
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [
@@ -165,6 +174,7 @@ def test_jobs_that_cannot_start(
     answer = send(service, path.format(analysis), json.dumps(body))
     problem = assert_problem(answer, 422, where)
     assert "Value error" not in problem["detail"]
+    assert ".." not in problem["detail"]
 
 
 def test_options_that_there_are_not(service: Running, analysis: str) -> None:

@@ -87,7 +87,11 @@ def test_a_file_of_classes_from_upload_to_rules(service: Running, kinds: str) ->
     card = service.client.get("/v1/models/kinds/filters/3").json()
     assert card["towards"] in ("food", "not food", "")
 
-    job = work(service, f"{analysis}/rules", {"filters": "all", "held_out": first["id"]})
+    refused = service.client.post(f"{analysis}/rules", json={"held_out": first["id"]})
+    wanted = "`held_out` explains the logit of animal:rest, not the logit of food:rest; analyze"
+    assert wanted in assert_problem(refused, 422)["detail"]
+    held_out = work(service, "/v1/analyses", body)["id"]
+    job = work(service, f"{analysis}/rules", {"filters": "all", "held_out": held_out})
     found = service.client.get(job["result"]).json()
     assert {rule["towards"] for rule in found["rules"]} == {"food", "not food"}
     named = " ".join(rule["name"] for rule in found["rules"] if rule["towards"] == "food")

@@ -25,6 +25,8 @@ from textcond.errors import AnalysisError
 from textcond.model.model import Model
 
 SHOWN_WORDS = 8
+NAMING = 10
+"""Sentences that a filter is named by."""
 SIMILAR = 5
 LEAST_COUNT = 3
 """A word of a slot stands so often in the corpus."""
@@ -86,7 +88,7 @@ def make_cards(
     top: int = 10,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[FilterCard]:
-    """A card for each of the filters; `top` sentences on each.
+    """A card for each of the filters; `top` sentences on each. Its name is that of `NAMING` ones.
 
     Raises `AnalysisError` if the analysis is of another model or has no such filter.
     """
@@ -110,12 +112,12 @@ def make_cards(
         direction = -1 if polarity == "negative" else 1
         found: tuple[Retrieved, ...] = ()
         if (direction * values > 0).any():
-            found = retrieve(analysis, [filter], direction, top=top).sentences
+            found = retrieve(analysis, [filter], direction, top=max(top, NAMING)).sentences
         cards.append(
             FilterCard(
                 filter=filter,
                 width=analysis.manifest.widths[filter],
-                name=_name(model, analysis, filter, found, direction),
+                name=_name(model, analysis, filter, found[:NAMING], direction),
                 polarity=polarity,
                 towards="" if polarity == "dead" else sides.pushed_to(direction),
                 purity=signs.purity(0),
@@ -124,7 +126,7 @@ def make_cards(
                 share=float(totals[filter] / totals.sum()) if totals.any() else 0.0,
                 slots=slots[place],
                 similar=similar[place],
-                sentences=found,
+                sentences=found[:top],
                 drop=effects[place][0],
                 flipped=effects[place][1],
             )

@@ -42,7 +42,7 @@ from textcond.model.network import BASELINE, TextCNN, own_logits
 from textcond.model.outputs import MARGIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conductance:
     """How much of one score flows through each filter from each token.
 
@@ -100,7 +100,7 @@ class Conductance:
         return self.tokens[start:end]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FilterConductance:
     """The conductance of every filter for many texts."""
 
@@ -262,6 +262,8 @@ def filter_conductance(
 ) -> FilterConductance:
     """The filters' conductance for many texts: the sums of `Conductance.values` over tokens.
 
+    All texts have one score: where the margin is another in each text, it stands for
+    `Outputs.default_target`.
     Raises what `conductance` does, naming the index of a text that cannot be read, and `TextError`
     if there are no texts.
     """

@@ -28,7 +28,7 @@ from textcond.model.model import Model
 from textcond.model.outputs import MARGIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
     """A text's prediction and the conductance behind it."""
 

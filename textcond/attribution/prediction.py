@@ -28,7 +28,7 @@ MANY_UNKNOWN = 1 / 3
 """Share of a text's words; of the treebank's test sentences 0.3 % have so many unknown ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """The outputs of a model for one text."""
 

@@ -18,6 +18,8 @@ from textcond.commands.common import (
     LabelColumn,
     LabelMeanings,
     ModelOfAnalysis,
+    PairsLabelColumn,
+    PairsTextColumn,
     Shown,
     Strict,
     TextColumn,
@@ -101,6 +103,8 @@ def command_of(analysis: Analysis) -> Command:
         folder: AnalysisFolder,
         request: Any,
         data_dir: DataDir = None,
+        text_column: PairsTextColumn = "text",
+        label_column: PairsLabelColumn = "label",
         model: ModelOfAnalysis = None,
         figure: Annotated[
             Path | None, typer.Option(help="Draw what was found: .svg, .pdf or .png.")
@@ -115,7 +119,7 @@ def command_of(analysis: Analysis) -> Command:
         from textcond.report.terminal_progress import progress
 
         _check_files(analysis, figure, file, form)
-        places = LocalPlaces(data_dir)
+        places = LocalPlaces(data_dir, layout_of(text_column, label_column, None, strict=False))
         subject = subject_in(folder, places, model=model, reads_model=analysis.reads_model)
         if analysis.reads_model:
             note_labels(subject.analysis, data_dir)
@@ -132,8 +136,10 @@ def command_of(analysis: Analysis) -> Command:
         show(as_json, shown, lambda: analysis.view(answer, top))
 
     run.__name__, run.__doc__ = analysis.name, analysis.summary
-    known = ", ".join(["json (the default)", *analysis.forms])
-    told = typer.Option("--format", help=f"The form of the file: {known}.")
+    known = ", ".join(["json", *analysis.forms])
+    told = typer.Option(
+        "--format", help=f"The form of the file: {known}; by default what its ending says, or json."
+    )
     run.__annotations__["form"] = Annotated[str | None, told]
     without = {
         name
@@ -143,6 +149,8 @@ def command_of(analysis: Analysis) -> Command:
             ("form", analysis.forms),
             ("top", analysis.rows is not None),
             ("data_dir", analysis.reads_model),
+            ("text_column", analysis.reads_model),
+            ("label_column", analysis.reads_model),
             ("model", analysis.reads_model),
         )
         if not is_there
@@ -171,6 +179,9 @@ def _check_files(
 def _write(file: Path, form: str | None, analysis: Analysis, answer: dict[str, Any]) -> None:
     from textcond.disk import write_whole
 
+    if form is None:
+        endings = {f".{one.ending}": name for name, one in analysis.forms.items()}
+        form = endings.get(file.suffix.lower())
     if form is not None and form in analysis.forms:
         content = analysis.forms[form].made_of(answer)
     else:

@@ -12,8 +12,11 @@ from textcond.commands.common import (
     AsJson,
     DataDir,
     ModelOfAnalysis,
+    PairsLabelColumn,
+    PairsTextColumn,
     check_place,
     console,
+    layout_of,
     note_labels,
     show,
 )
@@ -50,6 +53,8 @@ def report(
         Path | None, typer.Option("--out", help="The page; else report.html in DIR.")
     ] = None,
     data_dir: DataDir = None,
+    text_column: PairsTextColumn = "text",
+    label_column: PairsLabelColumn = "label",
     model: ModelOfAnalysis = None,
 ) -> None:
     """One HTML page: the division of labour, negation, rules, cards. It needs no network."""
@@ -62,7 +67,8 @@ def report(
     check_place(file)
     if place.suffix.lower() not in (".html", ".htm"):
         raise AnalysisError(f"The report is an HTML page, but `--out` is {place}; end it in .html.")
-    subject = subject_in(folder, LocalPlaces(data_dir), model=model)
+    layout = layout_of(text_column, label_column, None, strict=False)
+    subject = subject_in(folder, LocalPlaces(data_dir, layout), model=model)
     note_labels(subject.analysis, data_dir)
     with progress(console(stderr=True)) as watch:
         page = render(run(request, subject, watch))

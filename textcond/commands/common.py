@@ -46,6 +46,12 @@ AnalysisFolder = Annotated[
 ]
 TextColumn = Annotated[str, typer.Option(help="The column of texts, where the corpus is a file.")]
 LabelColumn = Annotated[str, typer.Option(help="The column of labels, where the corpus is a file.")]
+PairsTextColumn = Annotated[
+    str, typer.Option("--text-column", help="The column of texts, where the pairs are a file.")
+]
+PairsLabelColumn = Annotated[
+    str, typer.Option("--label-column", help="The column of labels, where the pairs are a file.")
+]
 LabelMeanings = Annotated[
     str | None,
     typer.Option(

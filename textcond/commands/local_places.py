@@ -23,7 +23,7 @@ class LocalPlaces:
     treebank: Path | None = None
     """`--data-dir`: where SST's trees are, or the questions."""
     layout: Layout | None = None
-    """Of a file of texts; of pairs there is none."""
+    """Of a file of texts, or of pairs."""
 
     def model(self, name: str) -> Model:
         from textcond.model.checkpoint import load
@@ -41,7 +41,7 @@ class LocalPlaces:
     def corpus(self, name: str, *, pairs: bool = False) -> Source:
         from textcond.corpora.file_rows import DEFAULT
 
-        layout = DEFAULT if pairs or self.layout is None else self.layout
+        layout = DEFAULT if self.layout is None else self.layout
         return Source(name, layout, self.treebank)
 
 

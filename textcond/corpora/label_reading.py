@@ -178,9 +178,12 @@ def _among(labels: Mapping[str, str], names: Sequence[str]) -> Labels:
     places = {_key(name): place for place, name in enumerate(names)}
     for label, name in labels.items():
         if _key(name) not in places:
+            shown = f"the label {label!r}"
+            if name != label:
+                shown = f"{name!r}, the meaning of {shown} in `labels`,"
             raise LabelError(
-                f"the label {label!r} is none of {', '.join(names)}; give it one of these meanings "
-                "with `--labels`",
+                f"{shown} is none of {', '.join(names)}; give it one of these meanings with "
+                "`--labels`",
                 label,
             )
     return Labels({label: places[_key(name)] for label, name in labels.items()}, tuple(names))

@@ -58,9 +58,10 @@ class Subject:
         return self.loaded
 
     def held_out(self, name: str | None) -> CorpusConductance | None:
-        """Another analysis of the same model, to check on; None if none is named."""
+        """Another analysis of the same model and score, to check on; None if none is named."""
         if name is None:
             return None
         other = self.places.analysis(name)
         other.check_model(self.model)
+        other.check_score(**self.analysis.score, argument="held_out")
         return other

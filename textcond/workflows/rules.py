@@ -98,7 +98,9 @@ class RulesAnswer:
 
 
 def check(request: RulesRequest, subject: Subject) -> None:
-    """Raise what a request with an exemplar, or with numbers of filters, would fail with."""
+    """Raise what a request with an exemplar, with numbers of filters, or with a held-out analysis
+    would fail with."""
+    subject.held_out(request.held_out)
     check_exemplar(request, subject)
     most = subject.analysis.filters
     if isinstance(request.filters, tuple) and not all(0 <= one < most for one in request.filters):

@@ -167,12 +167,20 @@ async def _of_validation(_: Request, error: Exception) -> Response:
     found = list(error.errors())
     if found[0]["type"] == "json_invalid":
         return _not_json(f"{found[0]['ctx']['error']} at character {found[0]['loc'][-1]}")
-    issues = [
-        {"where": _where(one, error.body), "detail": one["msg"].removeprefix("Value error, ")}
-        for one in found
-    ]
-    detail = f"{issues[0]['where']}: {issues[0]['detail']}."
+    issues = [{"where": _where(one, error.body), "detail": _said(one)} for one in found]
+    detail = f"{issues[0]['where']}: {issues[0]['detail'].removesuffix('.')}."
     return respond(422, "request", detail, issues=issues)
+
+
+def _said(issue: Any) -> str:
+    """What is wrong; of the two forms of a body with one text or several, that there are two."""
+    said: str = issue["msg"].removeprefix("Value error, ")
+    form, *place = issue["loc"][1:] or [""]
+    if form == "one" and place == ["text"] and issue["type"] == "missing":
+        return f"{said}; give `text`, or `texts`"
+    if form == "many" and place == ["text"]:
+        return f"{said}; give `text` or `texts`, not both"
+    return said
 
 
 def _where(issue: Any, body: Any) -> str:

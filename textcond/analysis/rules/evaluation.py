@@ -75,8 +75,10 @@ def check_rules(
     """Match the rules with the sentences of an analysis, and classify these by the rules.
 
     The corpus is read a shard at a time. Raises `AnalysisError` if the analysis is of another
-    model.
+    model, or of another score than that which the rules were made of.
     """
+    if {"target", "output"} <= rules.source.keys():
+        analysis.check_score(rules.source["target"], rules.source["output"])
     network = np.zeros(len(analysis), bool)
     sides, _ = sides_of_analysis(model, analysis).of_labels(analysis)
     called = {count: np.zeros(len(analysis), bool) for count in _counts(len(rules.rules))}

@@ -259,6 +259,20 @@ class CorpusConductance:
             )
 
     @property
+    def score(self) -> dict[str, str]:
+        """The `target` and the `output` that were explained."""
+        return {"target": self.manifest.target, "output": self.manifest.output}
+
+    def check_score(self, target: str, output: str, *, argument: str = "analysis") -> None:
+        """Raise `AnalysisError`, which names the argument, unless this score was explained."""
+        if self.score != {"target": target, "output": output}:
+            raise AnalysisError(
+                f"`{argument}` explains the {self.manifest.output} of {self.manifest.target}, not "
+                f"the {output} of {target}; analyze its corpus with `target` {target} and "
+                f"`output` {output}."
+            )
+
+    @property
     def _has_classes(self) -> bool:
         return has_column(shard_path(self.folder, 0), CLASSES)
 

@@ -17,7 +17,7 @@ from textcond.corpora.loading import check_name, is_file, load_corpus
 from textcond.corpora.negated_phrases import load_negation
 from textcond.corpora.splits import file_parts, wording
 from textcond.errors import CorpusError
-from textcond.model.outputs import POLARITY, SENTIMENT, Outputs
+from textcond.model.outputs import MARGIN, POLARITY, SENTIMENT, Outputs
 from textcond.model.training.evaluation import labelled_rows
 
 
@@ -37,6 +37,13 @@ class Corpora:
     negation: Dataset | None = None
     """Where there are trees: their negation pairs of dev and test."""
     data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if MARGIN in self.classes:
+            raise CorpusError(
+                f"A class is called {MARGIN!r}, as the score that compares classes is; give it "
+                "another name in the file, or with `--labels`."
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:

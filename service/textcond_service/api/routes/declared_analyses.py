@@ -139,18 +139,17 @@ def _check(core: Core, row: Job, analysis: Analysis, asked_for: Any, other: str 
     """Raise, before there is a job, what it would fail with."""
     model, opened = core.shelf.get(row.model), open_analysis(core, row.id)
     check_current(opened, model)
+    if other == row.id:
+        raise ProblemError(
+            422, "analysis", "`held_out` is the analysis itself; give one of other sentences."
+        )
+    if other is not None:
+        check_current(open_analysis(core, other), model)
     places = ServicePlaces(core.settings, core.database, core.storage)
     try:
         analysis.check(asked_for, Subject(opened, places, model))
     except AnalysisError as error:  # it is the request that is wrong, not the analysis
         raise ProblemError(422, "analysis", str(error)) from error
-    if other is None:
-        return
-    if other == row.id:
-        raise ProblemError(
-            422, "analysis", "`held_out` is the analysis itself; give one of other sentences."
-        )
-    check_current(open_analysis(core, other), model)
 
 
 def read_result(core: Core, id: str, kind: str) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_names_that_cannot_be_trained(run: Run, in_folder: Path, questions: str)
     assert sorted(path.name for path in (in_folder / "models").iterdir()) == ["mine", "other"]
 
 
-def test_a_class_that_is_called_as_the_score_is(run: Run, in_folder: Path) -> None:
+def test_a_class_that_is_called_as_the_score_is(run: Run, questions: str) -> None:
     rows = [f"{name} {number},{name}" for number in range(20) for name in ("margin", "centre")]
     Path("page.csv").write_text("\n".join(["question,kind", *rows]))
     command = ("train", "--data", "page.csv", "--name", "page", *OPTIONS, "--epochs", "1")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from textcond.errors import AnalysisError, TextcondError
@@ -86,15 +87,18 @@ class Field:
         return self.default is MISSING
 
 
-def fields_of(request: type) -> Iterator[Field]:
+@cache
+def fields_of(request: type) -> tuple[Field, ...]:
     """The fields of a request, in their order."""
     hints = get_type_hints(request, include_extras=True)
+    found = []
     for field in fields(request):
         kind, option = hints[field.name], NOTHING
         if get_origin(kind) is Annotated:
             kind, *more = get_args(kind)
             option = next((one for one in more if isinstance(one, Option)), NOTHING)
-        yield Field(field.name, kind, option, field.default)
+        found.append(Field(field.name, kind, option, field.default))
+    return tuple(found)
 
 
 def check_limits(request: Any, error: type[TextcondError] = AnalysisError) -> None:

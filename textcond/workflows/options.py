@@ -103,7 +103,7 @@ def fields_of(request: type) -> tuple[Field, ...]:
 
 def check_limits(request: Any, error: type[TextcondError] = AnalysisError) -> None:
     """Raise the error for the first value that is not within its limits, or not of its choices."""
-    for field in fields_of(type(request)):
+    for field in fields_of(request.__class__):
         value = getattr(request, field.name)
         if field.choices and value not in field.choices:
             known = " or ".join(field.choices)
@@ -119,7 +119,7 @@ def check_limits(request: Any, error: type[TextcondError] = AnalysisError) -> No
 
 def names_in(request: Any) -> Iterator[tuple[Field, str]]:
     """What a request names: models, corpora, analyses."""
-    for field in fields_of(type(request)):
+    for field in fields_of(request.__class__):
         value = getattr(request, field.name)
         if field.option.names and value:
             yield field, value

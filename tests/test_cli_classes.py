@@ -11,6 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Run
+from textcond.analysis.rules.evaluation import check_rules
+from textcond.analysis.rules.rule_set import RuleSet
+from textcond.analysis.store.corpus import CorpusConductance
+from textcond.errors import AnalysisError
 from textcond.model.checkpoint import load
 from textcond.model.training.building import build_model
 from textcond.model.training.recipe import Sizes
@@ -116,6 +120,8 @@ def test_a_corpus_by_classes(run: Run, in_folder: Path, classes: str) -> None:
         code, _, err = run(command, "first", "--held-out", "other")
         assert code == 2
         assert "`held_out` explains the logit of food:rest, not the logit of animal:rest;" in err
+    with pytest.raises(AnalysisError, match="`analysis` explains the logit of food:rest, not the"):
+        check_rules(RuleSet.from_dict(rules), load("kinds"), CorpusConductance.open(Path("other")))
     run("rules", "first", "--out", "patterns.jsonl")  # spaCy's form, by its ending
     labels = {json.loads(line)["label"] for line in Path("patterns.jsonl").read_text().splitlines()}
     assert labels <= {"animal", "not animal"}

@@ -104,6 +104,8 @@ def test_the_columns_of_a_table() -> None:
     assert textcond.filter_conductance(model, texts).values.shape[0] == 3
     assert len(textcond.predict(model, (text for text in ["w1", "w2"]))) == 2
     assert len(textcond.predict(model, np.array(["w1", "w2"]))) == 2
+    for ask in (textcond.predict, textcond.explain_all, textcond.filter_conductance):
+        assert ask(model, ["w1 w2"]) != ask(model, ["w1 w2"])  # tensors have no truth of their own
 
 
 def test_one_text_is_not_numbered() -> None:

@@ -32,6 +32,7 @@ DASH = (
         (["explain", "\U0001f600\U0001f680"], "`text` has no word that the model 'sst' knows"),
         (["explain", "مرحبا بالعالم"], "`text` has no word that the model 'sst' knows"),
         (["explain", "good", "--model", "nosuch"], "There is no model 'nosuch'; known are: "),
+        (["explain", "good", "--model", ""], "There is no model ''; known are: "),
         (["explain", "good", "--model", "."], "is not a textcond model: it has no config.json"),
         (["explain", "good", "--target", "joy"], "`target` is 'joy'; this model has margin,"),
         (["explain", "good", "--output", "odds"], "`output` is 'odds'; it can be logit or"),

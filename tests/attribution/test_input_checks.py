@@ -208,6 +208,8 @@ def test_names_of_classes_may_hold_colons(target: str, weights: tuple[int, ...])
         match=r"'law:uk' \(`law:us`\?\); this model has margin, law:eu, law:us, law, or",
     ):
         quantity_of(model, "law:uk")
+    with pytest.raises(QuantityError, match=r"'LAW:Law:EU' \(`law:law:eu`\?\)"):
+        quantity_of(model, "LAW:Law:EU")
 
 
 def test_one_class_against_the_rest() -> None:

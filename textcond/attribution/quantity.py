@@ -97,8 +97,11 @@ def quantity_of(model: Model, target: str = MARGIN, output: str = "logit") -> Qu
 
 
 def _meant(target: str, names: Sequence[str]) -> str:
-    """The output whose name is nearest, as a question; nothing if none is near."""
-    plain = {name.casefold(): name for name in names}
+    """The output or the pair whose name is nearest, as a question; nothing if none is near."""
+    known = [*names]
+    if ":" in target:
+        known += [f"{plus}:{minus}" for plus in names for minus in (*names, REST) if plus != minus]
+    plain = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(target.casefold(), plain, 1, 0.8)
     return f" (`{plain[near[0]]}`?)" if near else ""
 

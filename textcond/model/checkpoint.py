@@ -191,7 +191,7 @@ def _find(name: str | Path, shelf: Path) -> Path:
         return folders[str(name)]
     path = Path(name)
     with suppress(OSError):  # a name too long for a file
-        if path.is_dir():
+        if str(name) and path.is_dir():
             return path
     known = ", ".join(folders) or "none"
     raise ModelError(f"There is no model {str(name)!r}; known are: {known}. Or give a folder.")

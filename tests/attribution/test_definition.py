@@ -86,8 +86,12 @@ def assert_probability_by_definition(model: Model, tokens: list[str]) -> None:
     result = conductance(model, tokens, target=target, output="probability")
     network = copy.deepcopy(model.network).double()
     ids = model.vocabulary.encode(tokens)
-    # A probability may turn within a few logits: a step moves a logit by some tenths at most.
-    steps = 4_000 + 10 * int(result.logits.abs().max())
+    # A probability may turn within a few logits: a step moves a logit by some tenths at most, also
+    # where a unit that is off at the end is on.
+    path = torch.linspace(0, 1, 1_001, dtype=torch.float64)[:, None, None]
+    with torch.no_grad():
+        logits = FromEmbedding(network)(path * network.embedding(torch.tensor([ids])))
+    steps = 4_000 + 10 * int(1_000 * logits.diff(dim=0).abs().max())
     expected = reference.conductance(network, ids, result.quantity.score, steps=steps)
     # A step of the path moves at most one kink of each filter and unit across.
     assert float((result.values - expected).abs().max()) <= 5e-3 * (1 + float(expected.abs().max()))

@@ -133,7 +133,7 @@ def test_a_class_that_is_called_as_the_score_is(run: Run, questions: str) -> Non
     command = ("train", "--data", "page.csv", "--name", "page", *OPTIONS, "--epochs", "1")
     code, _, err = run(*command)
     assert code == 2
-    assert "A class is called 'margin', as the score that compares classes is; give it" in err
+    assert "A class is called 'margin', which is also the name of the score that compares" in err
     assert run(*command, "--labels", "margin=edge,centre=centre")[0] == 0
 
 

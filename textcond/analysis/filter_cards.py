@@ -26,7 +26,7 @@ from textcond.model.model import Model
 
 SHOWN_WORDS = 8
 NAMING = 10
-"""Sentences that a filter is named by."""
+"""How many of its strongest sentences a filter is named after."""
 SIMILAR = 5
 LEAST_COUNT = 3
 """A word of a slot stands so often in the corpus."""
@@ -88,8 +88,9 @@ def make_cards(
     top: int = 10,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[FilterCard]:
-    """A card for each of the filters; `top` sentences on each. Its name is that of `NAMING` ones.
+    """Return a card for each of the filters, with `top` sentences on it.
 
+    A filter is named after its `NAMING` strongest sentences, however many are shown.
     Raises `AnalysisError` if the analysis is of another model or has no such filter.
     """
     analysis.check_model(model)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -18,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from textcond.attribution.batching import in_batches
+from textcond.attribution.closed_form.forward_pass import own_rises
 from textcond.attribution.closed_form.path_integrals import Head, PathIntegrals, integrate
 from textcond.attribution.closed_form.winning_windows import (
     Windows,
@@ -38,7 +40,7 @@ from textcond.attribution.prediction import targets_of
 from textcond.attribution.quantity import Quantity, quantity_of
 from textcond.errors import TextError
 from textcond.model.model import Model
-from textcond.model.network import BASELINE, TextCNN, own_logits
+from textcond.model.network import TextCNN
 from textcond.model.outputs import MARGIN
 
 
@@ -91,7 +93,7 @@ class Conductance:
     def delta(self) -> float:
         """The completeness error: the sum of all values, less how far the score of the network's
         own forward pass is from the baseline's, in float64. Computed when it is asked for."""
-        rise = _own_rises(self.network, [list(self.ids)], self.quantity)
+        rise = own_rises(self.network, [list(self.ids)], self.quantity)
         return float(self.values.sum()) - float(rise[0])
 
     def ngram(self, filter: int) -> tuple[str, ...]:
@@ -117,21 +119,7 @@ class FilterConductance:
     @property
     def deltas(self) -> Float[Tensor, " texts"]:
         """The completeness error of each text, as of `Conductance.delta`."""
-        return self.values.sum(dim=1) - _own_rises(self.network, self.rows, self.quantity)
-
-
-def _own_rises(
-    network: TextCNN, rows: Sequence[list[int]], quantity: Quantity
-) -> Float[Tensor, " texts"]:
-    """How far the score of the network's own forward pass is from the baseline's."""
-    texts = [*rows, BASELINE]
-    batches = [texts[first : first + _JUDGED] for first in range(0, len(texts), _JUDGED)]
-    scores = torch.cat([quantity.score(own_logits(network, batch)) for batch in batches])
-    return scores[:-1] - scores[-1]
-
-
-_JUDGED = 64
-"""Texts in a batch of the network's own forward pass."""
+        return self.values.sum(dim=1) - own_rises(self.network, self.rows, self.quantity)
 
 
 def conductance(
@@ -198,19 +186,18 @@ def conductances(
     stands in the place of the result, and the other texts are computed.
     """
     check_is_model(model)
-    quantities = {target: quantity_of(model, target, output)}  # refused without texts too
+    quantity_for = cache(partial(quantity_of, model, output=output))
+    quantity_for(target)  # what it refuses, it refuses without texts too
     encoded = encode_all(model, as_list(texts), on_error=on_error)
     targets = targets_of(model, encoded.rows, target)
     found: dict[int, Conductance] = {}
     for wanted in dict.fromkeys(targets):
         places = [place for place, named in enumerate(targets) if named == wanted]
-        if wanted not in quantities:
-            quantities[wanted] = quantity_of(model, wanted, output)
         some = _some_conductances(
             model,
             [encoded.tokens[place] for place in places],
             [encoded.rows[place] for place in places],
-            quantities[wanted],
+            quantity_for(wanted),
             dtype=dtype,
             batch_size=batch_size,
         )
@@ -262,8 +249,9 @@ def filter_conductance(
 ) -> FilterConductance:
     """The filters' conductance for many texts: the sums of `Conductance.values` over tokens.
 
-    All texts have one score: where the margin is another in each text, it stands for
+    All texts share one score. For a model whose margin differs between texts, `margin` means
     `Outputs.default_target`.
+
     Raises what `conductance` does, naming the index of a text that cannot be read, and `TextError`
     if there are no texts.
     """

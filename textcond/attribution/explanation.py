@@ -65,7 +65,7 @@ class Explanation:
         filters = first_of(self.ranked(), top)
         return {
             **_heading(self),
-            **self._predicted.said(),
+            **self._predicted.summary(),
             "score": self.conductance.score,
             "baseline_score": self.conductance.baseline_score,
             "delta": self.conductance.delta,

@@ -1,4 +1,4 @@
-"""What every attribution asks of its model and its texts before it starts."""
+"""What every attribution asks of its model, its texts and its other arguments."""
 
 from __future__ import annotations
 

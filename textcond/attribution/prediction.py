@@ -95,11 +95,12 @@ class Prediction:
             "text": self.text,
             "tokens": list(self.tokens),
             "unknown": list(self.unknown),
-            **self.said(),
+            **self.summary(),
         }
 
-    def said(self) -> dict[str, Any]:
-        """What the model says, and how far to trust it; JSON-serializable."""
+    def summary(self) -> dict[str, Any]:
+        """Return the outputs, the prediction and a warning where it should not be trusted, as a
+        JSON-serializable dictionary."""
         return {
             "heads": self.heads,
             "prediction": self.prediction,

@@ -138,7 +138,8 @@ def command_of(analysis: Analysis) -> Command:
     run.__name__, run.__doc__ = analysis.name, analysis.summary
     known = ", ".join(["json", *analysis.forms])
     told = typer.Option(
-        "--format", help=f"The form of the file: {known}; by default what its ending says, or json."
+        "--format",
+        help=f"The format of the file: {known}. By default its ending decides, or it is json.",
     )
     run.__annotations__["form"] = Annotated[str | None, told]
     without = {

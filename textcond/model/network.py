@@ -4,8 +4,6 @@ Kim, "Convolutional Neural Networks for Sentence Classification" (2014), in the 
 Dhamdhere et al., "How Important Is a Neuron?" (2019, §6): 50 dimensions, widths 3 to 6 with
 64 filters each, 1-max pooling, ten hidden units, one logit per output. The convolution is
 wide (Kalchbrenner et al. 2014): a window counts when it overlaps at least one token.
-
-The closed forms compute its logits by loops of their own; `own_logits` is what they are judged by.
 """
 
 from __future__ import annotations
@@ -178,8 +176,8 @@ def pad(ids: list[list[int]]) -> tuple[Int[Tensor, "batch length"], Int[Tensor, 
 def own_logits(network: TextCNN, rows: Sequence[list[int]]) -> Float[Tensor, "texts outputs"]:
     """The logits of texts as ids by the network's forward pass, in float64.
 
-    A copy of the network is run, whose weights are float64, of the embedding those of the texts'
-    words: other threads may be reading the network meanwhile.
+    Other threads may be reading the network, so a copy of it runs, whose weights are float64. Its
+    embedding has the rows of the texts' words only.
     """
     words, places = torch.tensor([*chain.from_iterable(rows)]).unique(return_inverse=True)
     # Padding first, as `pad` writes it.

@@ -98,8 +98,7 @@ class RulesAnswer:
 
 
 def check(request: RulesRequest, subject: Subject) -> None:
-    """Raise what a request with an exemplar, with numbers of filters, or with a held-out analysis
-    would fail with."""
+    """Raise the error that the request's exemplar, filters or held-out analysis would cause."""
     subject.held_out(request.held_out)
     check_exemplar(request, subject)
     most = subject.analysis.filters

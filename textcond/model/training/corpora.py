@@ -41,8 +41,8 @@ class Corpora:
     def __post_init__(self) -> None:
         if MARGIN in self.classes:
             raise CorpusError(
-                f"A class is called {MARGIN!r}, as the score that compares classes is; give it "
-                "another name in the file, or with `--labels`."
+                f"A class is called {MARGIN!r}, which is also the name of the score that compares "
+                "two classes; give the class another name in the file, or with `--labels`."
             )
 
     @property
